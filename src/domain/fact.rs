@@ -1,0 +1,218 @@
+//! A fact: what a source said, append-only, never edited.
+
+use super::{Ts, digest::Fields};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What one resource is called across clouds: (cloud, kind, id).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ResourceKey {
+    /// Name of the source as configured: one cloud, one region.
+    pub cloud: String,
+    /// `server`, `project`, ...: see [`kind`].
+    pub kind: String,
+    /// The cloud's own id.
+    pub resource: String,
+}
+
+/// Kinds of resources.
+pub mod kind {
+    /// A Nova server.
+    pub const SERVER: &str = "server";
+    /// A Keystone project: a scope.
+    pub const PROJECT: &str = "project";
+}
+
+/// Which side of a resource a fact tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// The lifecycle state; [`Value::Gone`] ends the resource. The label is the state.
+    State,
+    /// Size: the label is the flavor's (type's, class's) name, the levels are what it holds in base units.
+    Flavor,
+    /// The scope that owns it; the label is its id.
+    Owner,
+    /// Availability zone.
+    Zone,
+    /// The name people gave it. Shown, never counted by.
+    Name,
+    /// Free attributes, of scopes: name, domain, tags.
+    Attributes,
+}
+
+impl Aspect {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [Self::State, Self::Flavor, Self::Owner, Self::Zone, Self::Name, Self::Attributes];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Flavor => "flavor",
+            Self::Owner => "owner",
+            Self::Zone => "zone",
+            Self::Name => "name",
+            Self::Attributes => "attributes",
+        }
+    }
+
+    /// The aspect of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.as_str() == word)
+    }
+}
+
+/// How good a fact is; better sorts first. Exact beats inferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The cloud's record of the change itself: an instance action's event, a notification.
+    Event,
+    /// A time in the resource's own record (`created`, `launched_at`, `terminated_at`). Set aside where an [`Evidence::Event`] of the same resource
+    /// and aspect leads to the same value: Nova rewrites `launched_at` at every resize.
+    Record,
+    /// A list showed it so, at `seen`.
+    Sighting,
+    /// A complete list no longer showed it: `at` is the watermark of the last complete pass that did, `seen` of the first that did not.
+    Missing,
+}
+
+impl Evidence {
+    /// All, best first.
+    pub const ALL: [Self; 4] = [Self::Event, Self::Record, Self::Sighting, Self::Missing];
+
+    /// The word in the store and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Record => "record",
+            Self::Sighting => "sighting",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// The evidence of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|e| e.as_str() == word)
+    }
+}
+
+/// What is known of an aspect.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Known {
+    /// State, flavor name, scope id, zone: the one word.
+    pub label: String,
+    /// Levels in base units: `vcpus`, `memory_bytes`, `local_disk_bytes`, `gpus`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, i64>,
+    /// Other attributes, as text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attrs: BTreeMap<String, String>,
+}
+
+impl Known {
+    /// Just a label.
+    #[must_use]
+    pub fn label(label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..Self::default() }
+    }
+}
+
+/// The value an aspect took.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// This.
+    Known(Known),
+    /// It changed here, and the source does not say to what (a resize's event names no flavor).
+    Unknown,
+    /// The resource ended.
+    Gone,
+}
+
+impl Value {
+    /// A known value that is just a label.
+    #[must_use]
+    pub fn label(label: impl Into<String>) -> Self {
+        Self::Known(Known::label(label))
+    }
+
+    /// The label, if it is known.
+    #[must_use]
+    pub fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Known(k) => Some(k),
+            Self::Unknown | Self::Gone => None,
+        }
+    }
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Of what.
+    #[serde(flatten)]
+    pub key: ResourceKey,
+    /// Which side of it.
+    pub aspect: Aspect,
+    /// How good.
+    pub evidence: Evidence,
+    /// The cloud's own time of the change. Of a sighting: the record's own last update where the cloud gives one (so: no later than this
+    /// value came about), else `seen`.
+    pub at: Ts,
+    /// The earliest the change may have happened (an event's start). Equal to `at` when it took no time; never later than it.
+    pub from: Ts,
+    /// The cloud's clock when it said so: the `Date` of the answer. For events and records equal to `at`, so that two collectors that learn of one
+    /// event at different times write one fact.
+    pub seen: Ts,
+    /// What it became.
+    pub value: Value,
+    /// Our clock when we read it. No part of the identity; among duplicates the earliest counts.
+    pub observed_at: Ts,
+    /// The pass that read it. No part of the identity.
+    pub pass: u64,
+    /// SHA-256 (hex) of the raw object behind it, kept in the store; empty where there is none.
+    pub raw: String,
+}
+
+impl Fact {
+    /// The id: of everything but our own circumstances (`observed_at`, `pass`, `raw`). The same observation by a retry or by a second collector is the
+    /// same id.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        let f = Fields::default()
+            .text(&self.key.cloud)
+            .text(&self.key.kind)
+            .text(&self.key.resource)
+            .text(self.aspect.as_str())
+            .text(self.evidence.as_str())
+            .number(self.at.0)
+            .number(self.from.0)
+            .number(self.seen.0);
+        match &self.value {
+            Value::Gone => f.text("gone"),
+            Value::Unknown => f.text("unknown"),
+            Value::Known(k) => {
+                let f = f.text("known").text(&k.label).number(i64::try_from(k.levels.len()).unwrap_or(i64::MAX));
+                let f = k.levels.iter().fold(f, |f, (n, v)| f.text(n).number(*v));
+                k.attrs.iter().fold(f, |f, (n, v)| f.text(n).text(v))
+            }
+        }
+        .short()
+    }
+}
+
+/// A fact as the store gives it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoredFact {
+    /// The fact.
+    #[serde(flatten)]
+    pub fact: Fact,
+    /// The store's clock when it came, the earliest among duplicates. *As of* T asks for facts stored no later than T.
+    pub stored_at: Ts,
+}

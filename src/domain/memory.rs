@@ -1,0 +1,33 @@
+//! What a collector remembers of one cloud between passes, and gets back from the store when it starts.
+
+use super::{Aspect, Ts, Value};
+use std::collections::BTreeMap;
+
+/// The latest sighting of one aspect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighted {
+    /// What it was.
+    pub value: Value,
+    /// `at` of that sighting (the record's last update).
+    pub at: Ts,
+    /// When the cloud said so.
+    pub seen: Ts,
+}
+
+/// One resource that is, as far as is known, still there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remembered {
+    /// The latest sighting of each aspect.
+    pub sighted: BTreeMap<Aspect, Sighted>,
+}
+
+/// All that is remembered of one cloud. It decides only what need not be written again and what is missing; never what is true.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// By kind, then by resource id: those not known to be gone.
+    pub open: BTreeMap<String, BTreeMap<String, Remembered>>,
+    /// By list: the latest watermark of a complete pass (full or changes).
+    pub watermarks: BTreeMap<String, Ts>,
+    /// By list: the latest watermark of a complete *full* pass.
+    pub full_watermarks: BTreeMap<String, Ts>,
+}

@@ -1,0 +1,145 @@
+//! Meters: named quantities in base units, declared in `schemas/meters/*.toml`.
+
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The meters that ship with the program, as text.
+const SHIPPED: [(&str, &str); 1] =
+    [("schemas/meters/compute.toml", include_str!("../../schemas/meters/compute.toml"))];
+
+/// One meter.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meter {
+    /// `compute.vcpu`.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Kind of resource it is read from.
+    pub resource: String,
+    /// Name of the level in the aspect `flavor`; absent: the level is 1.
+    pub level: Option<String>,
+    /// UCUM unit of the quantity.
+    pub unit: String,
+    /// What may be priced apart.
+    pub dimensions: Vec<String>,
+    /// States that count, filled from the preset or the configuration.
+    #[serde(skip)]
+    pub states: BTreeSet<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    presets: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    meter: Vec<Meter>,
+}
+
+/// What counts for one meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counts {
+    /// The states of a named preset.
+    Preset(String),
+    /// These states.
+    States(BTreeSet<String>),
+}
+
+/// All meters in force, with the states that count for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meters {
+    /// By name.
+    pub by_name: BTreeMap<String, Meter>,
+}
+
+/// Why meters could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadMeters {
+    /// A file that ships is broken.
+    #[error("{file}: {what}")]
+    File {
+        /// Which.
+        file: String,
+        /// The parser's words.
+        what: String,
+    },
+    /// A preset nobody declared.
+    #[error("there is no preset `{preset}` for {resource} meters: known are {known}")]
+    Preset {
+        /// What was asked for.
+        preset: String,
+        /// Kind of resource.
+        resource: String,
+        /// Those there are.
+        known: String,
+    },
+    /// An override for a meter nobody declared.
+    #[error("there is no meter `{0}`")]
+    Meter(String),
+}
+
+impl Meters {
+    /// The shipped meters, with what counts: one preset for all, and exceptions by meter.
+    ///
+    /// # Errors
+    /// [`BadMeters`] for an unknown preset or meter.
+    pub fn shipped(preset: &str, exceptions: &BTreeMap<String, Counts>) -> Result<Self, BadMeters> {
+        let mut by_name = BTreeMap::new();
+        let mut presets: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+        for (file, text) in SHIPPED {
+            let parsed: File = toml::from_str(text)
+                .map_err(|e| BadMeters::File { file: file.to_owned(), what: e.to_string() })?;
+            presets.extend(parsed.presets);
+            by_name.extend(parsed.meter.into_iter().map(|m| (m.name.clone(), m)));
+        }
+        if let Some(unknown) = exceptions.keys().find(|m| !by_name.contains_key(*m)) {
+            return Err(BadMeters::Meter(unknown.clone()));
+        }
+        for meter in by_name.values_mut() {
+            let whole = Counts::Preset(preset.to_owned());
+            meter.states = match exceptions.get(&meter.name).unwrap_or(&whole) {
+                Counts::States(states) => states.clone(),
+                Counts::Preset(name) => {
+                    let known = presets.get(&meter.resource);
+                    let states = known.and_then(|p| p.get(name)).ok_or_else(|| BadMeters::Preset {
+                        preset: name.clone(),
+                        resource: meter.resource.clone(),
+                        known: known.map_or_else(String::new, |p| p.keys().cloned().collect::<Vec<_>>().join(", ")),
+                    })?;
+                    states.iter().cloned().collect()
+                }
+            };
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Meters read from one kind of resource, in the order of their names.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Meter> {
+        self.by_name.values().filter(move |m| m.resource == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_and_exceptions() {
+        let exceptions = BTreeMap::from([
+            ("compute.vcpu".to_owned(), Counts::Preset("active".to_owned())),
+            ("compute.gpu".to_owned(), Counts::States(BTreeSet::from(["shelved".to_owned()]))),
+        ]);
+        let m = Meters::shipped("existence", &exceptions).unwrap();
+        assert!(m.by_name["compute.instance"].states.contains("stopped"));
+        assert!(!m.by_name["compute.vcpu"].states.contains("stopped"));
+        assert_eq!(m.by_name["compute.gpu"].states.len(), 1);
+        assert!(m.by_name.values().all(|m| !m.states.contains("building")), "nobody pays for waiting");
+    }
+
+    #[test]
+    fn unknown_names_are_errors_that_name_what_is_known() {
+        let e = Meters::shipped("forever", &BTreeMap::new()).unwrap_err().to_string();
+        assert!(e.contains("forever") && e.contains("active, existence"), "{e}");
+        let e = Meters::shipped("active", &BTreeMap::from([("x".to_owned(), Counts::Preset("active".into()))]));
+        assert_eq!(e, Err(BadMeters::Meter("x".to_owned())));
+    }
+}

@@ -1,0 +1,41 @@
+//! Spans: what the fold makes of facts.
+
+use super::{Aspect, Fact, Known, ResourceKey, Ts};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An aspect of a resource over `[start, end)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// First second.
+    pub start: Ts,
+    /// First second after; `None` while it lasts (then it reaches to its list's watermark).
+    pub end: Option<Ts>,
+    /// What held; `None` where nothing was observed: a gap.
+    pub value: Option<Known>,
+    /// Why nothing is known; empty for a known value.
+    pub gap: &'static str,
+    /// Ids of the facts this span stands on: what began it, what it was seen by.
+    pub because: Vec<u64>,
+}
+
+/// One resource's whole life as far as the facts tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline {
+    /// Which.
+    pub key: ResourceKey,
+    /// Spans by aspect: sorted, never overlapping, whole seconds. Those of [`Aspect::State`] say when the resource existed.
+    pub aspects: BTreeMap<Aspect, Vec<Span>>,
+    /// The facts it was folded from, deduplicated, by id.
+    pub facts: BTreeMap<u64, Fact>,
+    /// Where events and inventory disagreed: sightings that no event explains.
+    pub unexplained: Vec<u64>,
+}
+
+impl Timeline {
+    /// The spans of one aspect.
+    #[must_use]
+    pub fn spans(&self, aspect: Aspect) -> &[Span] {
+        self.aspects.get(&aspect).map_or(&[], Vec::as_slice)
+    }
+}

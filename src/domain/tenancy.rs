@@ -1,0 +1,76 @@
+//! Tenancy rules: how a scope finds its tenant and contract. Data only; `attribute` applies it.
+
+use super::Ts;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// All rules, in order. The first rule that applies to a scope decides; a rule that gives two answers decides that nobody owns it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tenancy {
+    /// In order of precedence.
+    pub rules: Vec<Rule>,
+    /// Contract -> tenant. Empty: a contract's tenant is named like the contract. Otherwise a contract that is not in it is nobody's.
+    pub contracts: BTreeMap<String, String>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// A project tag that begins with this: the rest is the contract. Two of them on one project, or an empty rest: nobody's.
+    ProjectTag {
+        /// `contract:`.
+        prefix: String,
+    },
+    /// All projects of a domain (by name or id).
+    Domain {
+        /// Name or id.
+        domain: String,
+        /// Customer.
+        tenant: String,
+        /// Terms.
+        contract: String,
+    },
+    /// Projects whose name a pattern matches wholly.
+    ProjectName {
+        /// A regular expression, anchored at both ends.
+        pattern: String,
+        /// Only in this domain (name or id).
+        domain: Option<String>,
+        /// Customer; `$1` stands for the first group.
+        tenant: String,
+        /// Terms; likewise.
+        contract: String,
+    },
+    /// A dated list. Two entries that hold at once with different answers: nobody's.
+    List(Vec<Listed>),
+}
+
+/// An entry of a dated list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Project id, or `domain name/project name`.
+    pub scope: String,
+    /// Only of this source.
+    pub cloud: Option<String>,
+    /// Customer.
+    pub tenant: String,
+    /// Terms.
+    pub contract: String,
+    /// From, inclusive; absent: ever since.
+    pub from: Option<Ts>,
+    /// Until, exclusive; absent: for good.
+    pub to: Option<Ts>,
+}
+
+/// Names of a project's attributes in facts of [`super::Aspect::Attributes`]. The label is the project's name; tags are joined by a newline, sorted.
+pub mod attr {
+    /// Id of the project's domain.
+    pub const DOMAIN_ID: &str = "domain_id";
+    /// Name of the project's domain, if it could be read.
+    pub const DOMAIN: &str = "domain";
+    /// Tags, sorted, one a line.
+    pub const TAGS: &str = "tags";
+    /// `true` or `false`.
+    pub const ENABLED: &str = "enabled";
+}

@@ -1,0 +1,126 @@
+//! Usage: facts x meters x tenancy over a period.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Quantity of one meter, of one resource, for one tenant, with one set of dimensions, in one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    /// Made from all fields that name it; the same wherever it is computed.
+    pub id: String,
+    /// Customer, or `unattributed`.
+    pub tenant: String,
+    /// Terms, or empty.
+    pub contract: String,
+    /// The cloud's own owner (project id).
+    pub scope: String,
+    /// The scope's name for people (`domain/project`), as last seen in the period; no part of the id.
+    pub scope_name: String,
+    /// Which source.
+    pub source: String,
+    /// Kind of resource.
+    pub kind: String,
+    /// The resource's id.
+    pub resource: String,
+    /// Its name for people, as last seen in the period; no part of the id.
+    pub resource_name: String,
+    /// Meter.
+    pub meter: String,
+    /// UCUM unit of `quantity`.
+    pub unit: String,
+    /// What may be priced apart.
+    pub dimensions: BTreeMap<String, String>,
+    /// Level x seconds, or an amount: exact.
+    pub quantity: i128,
+    /// Seconds observed.
+    pub observed_s: i64,
+    /// Seconds that should have been observed.
+    pub expected_s: i64,
+}
+
+impl UsageRow {
+    /// The id of a row, of everything that names it.
+    #[must_use]
+    pub fn id_of(month: &str, row: &Self) -> String {
+        let f = super::digest::Fields::default()
+            .text(month)
+            .text(&row.tenant)
+            .text(&row.contract)
+            .text(&row.scope)
+            .text(&row.source)
+            .text(&row.kind)
+            .text(&row.resource)
+            .text(&row.meter);
+        row.dimensions.iter().fold(f, |f, (k, v)| f.text(k).text(v)).id()
+    }
+}
+
+/// A row as JSON has it (`plimsoll usage --format json`): quantities as strings of digits.
+#[derive(Debug, Clone, Serialize)]
+pub struct UsageRowJson<'a> {
+    /// See [`UsageRow::id`].
+    pub id: &'a str,
+    /// See [`UsageRow::tenant`].
+    pub tenant: &'a str,
+    /// See [`UsageRow::contract`].
+    pub contract: &'a str,
+    /// See [`UsageRow::scope`].
+    pub scope: &'a str,
+    /// See [`UsageRow::scope_name`].
+    pub scope_name: &'a str,
+    /// See [`UsageRow::source`].
+    pub source: &'a str,
+    /// See [`UsageRow::kind`].
+    pub kind: &'a str,
+    /// See [`UsageRow::resource`].
+    pub resource: &'a str,
+    /// See [`UsageRow::resource_name`].
+    pub resource_name: &'a str,
+    /// See [`UsageRow::meter`].
+    pub meter: &'a str,
+    /// See [`UsageRow::unit`].
+    pub unit: &'a str,
+    /// See [`UsageRow::dimensions`].
+    pub dimensions: &'a BTreeMap<String, String>,
+    /// See [`UsageRow::quantity`].
+    pub quantity: String,
+    /// See [`UsageRow::observed_s`].
+    pub observed_s: i64,
+    /// See [`UsageRow::expected_s`].
+    pub expected_s: i64,
+}
+
+impl<'a> From<&'a UsageRow> for UsageRowJson<'a> {
+    fn from(r: &'a UsageRow) -> Self {
+        Self {
+            id: &r.id,
+            tenant: &r.tenant,
+            contract: &r.contract,
+            scope: &r.scope,
+            scope_name: &r.scope_name,
+            source: &r.source,
+            kind: &r.kind,
+            resource: &r.resource,
+            resource_name: &r.resource_name,
+            meter: &r.meter,
+            unit: &r.unit,
+            dimensions: &r.dimensions,
+            quantity: r.quantity.to_string(),
+            observed_s: r.observed_s,
+            expected_s: r.expected_s,
+        }
+    }
+}
+
+/// All usage of a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// `2026-10`.
+    pub month: String,
+    /// IANA name of the period's time zone.
+    pub time_zone: String,
+    /// As of when.
+    pub as_of: super::Ts,
+    /// Sorted by (tenant, contract, scope, source, kind, resource, meter, dimensions).
+    pub rows: Vec<UsageRow>,
+}
