@@ -18,6 +18,7 @@ pub mod export;
 pub mod fold;
 pub mod http;
 pub mod net;
+pub mod periods;
 pub mod rating;
 pub mod simulate;
 pub mod sources;

@@ -124,3 +124,43 @@ pub struct Usage {
     /// Sorted by (tenant, contract, scope, source, kind, resource, meter, dimensions).
     pub rows: Vec<UsageRow>,
 }
+
+/// A stretch of one resource's usage by one meter: what the SQL views are made from. A cache, rebuilt from facts at will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Meter.
+    pub meter: String,
+    /// Customer, or `unattributed`.
+    pub tenant: String,
+    /// Terms, or empty.
+    pub contract: String,
+    /// The cloud's own owner.
+    pub scope: String,
+    /// The owner's name for people.
+    pub scope_name: String,
+    /// What may be priced apart.
+    pub dimensions: BTreeMap<String, String>,
+    /// First second.
+    pub start: super::Ts,
+    /// First second after; `None`: it lasts, and reaches to the watermark of its list.
+    pub end: Option<super::Ts>,
+    /// Level in the meter's base unit (1 for existence); 0 where nothing was observed.
+    pub level: i64,
+    /// False: a gap, which is expected but not observed.
+    pub observed: bool,
+}
+
+/// All pieces of one resource; a later generation replaces an earlier one whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourcePieces {
+    /// Which.
+    pub key: super::ResourceKey,
+    /// Its name for people.
+    pub name: String,
+    /// The list whose watermark bounds it: `servers`.
+    pub list: String,
+    /// Grows with every rebuild (microseconds of the store's clock).
+    pub generation: i64,
+    /// The pieces, sorted by (meter, start).
+    pub pieces: Vec<Piece>,
+}

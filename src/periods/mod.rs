@@ -1,0 +1,3 @@
+//! Usage of a period, from the store through the fold.
+
+pub mod usage;
