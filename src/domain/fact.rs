@@ -71,8 +71,8 @@ impl Aspect {
 pub enum Evidence {
     /// The cloud's record of the change itself: an instance action's event, a notification.
     Event,
-    /// A time in the resource's own record (`created`, `launched_at`, `terminated_at`). Set aside where an [`Evidence::Event`] of the same resource
-    /// and aspect leads to the same value: Nova rewrites `launched_at` at every resize.
+    /// A time in the resource's own record (`created`, `launched_at`, `terminated_at`). It fills in what no event tells: a start is set aside where an
+    /// [`Evidence::Event`] came before it (Nova rewrites `launched_at` at every resize and unshelve), an end where an event tells of the end.
     Record,
     /// A list showed it so, at `seen`.
     Sighting,

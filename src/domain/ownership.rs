@@ -2,6 +2,7 @@
 
 use super::Ts;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Who a scope's usage belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,4 +54,25 @@ pub struct OwnerSpan {
     pub end: Ts,
     /// Who.
     pub owner: Owner,
+}
+
+/// A scope: its name for people and who owned it when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// `domain/project`, as last seen; the id where it was never listed.
+    pub name: String,
+    /// Covers all time, without overlap.
+    pub owners: Vec<OwnerSpan>,
+}
+
+/// All scopes, by (cloud, scope id).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scopes(pub BTreeMap<(String, String), Scope>);
+
+impl Scopes {
+    /// One scope.
+    #[must_use]
+    pub fn get(&self, cloud: &str, scope: &str) -> Option<&Scope> {
+        self.0.get(&(cloud.to_owned(), scope.to_owned()))
+    }
 }
