@@ -166,3 +166,35 @@ pub struct ResourcePieces {
     /// The pieces, sorted by (meter, start).
     pub pieces: Vec<Piece>,
 }
+
+/// A quantity as people read it: hours of things, GiB-hours of bytes; two decimals, halves up, by integer arithmetic. Returns the number
+/// and its unit.
+///
+/// ```
+/// use plimsoll::domain::usage::readable;
+/// assert_eq!(readable(5400, "s"), ("1.50".to_owned(), "h".to_owned()));
+/// assert_eq!(readable(2 * (1 << 30) * 3600, "By.s"), ("2.00".to_owned(), "GiB.h".to_owned()));
+/// ```
+#[must_use]
+pub fn readable(quantity: i128, unit: &str) -> (String, String) {
+    let (divisor, shown) = match unit {
+        "By.s" => (3600 << 30, "GiB.h".to_owned()),
+        "s" => (3600, "h".to_owned()),
+        other => match other.strip_suffix(".s") {
+            Some(thing) => (3600, format!("{thing}.h")),
+            None => return (quantity.to_string(), other.to_owned()),
+        },
+    };
+    let hundredths = quantity.saturating_mul(200).saturating_add(divisor).div_euclid(2 * divisor);
+    (format!("{}.{:02}", hundredths / 100, (hundredths % 100).abs()), shown)
+}
+
+/// Coverage in per cent with two decimals, floored, so that 100.00 means all of it.
+#[must_use]
+pub fn coverage(observed_s: i64, expected_s: i64) -> String {
+    if expected_s <= 0 {
+        return "100.00".to_owned();
+    }
+    let p = i128::from(observed_s) * 10_000 / i128::from(expected_s);
+    format!("{}.{:02}", p / 100, p % 100)
+}

@@ -1,0 +1,131 @@
+//! Wiring: which command needs which rooms, in which order they start and stop.
+
+mod collect;
+mod month;
+mod pump;
+mod read;
+mod refresh;
+mod run;
+mod serve;
+
+use crate::{
+    cli::{
+        self, Command,
+        args::{Args, Global},
+    },
+    config::{self, Config},
+    store::{self, Store},
+    telemetry::logs,
+};
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+use std::{io, process::ExitCode};
+
+/// Exit codes of the contract.
+pub mod exit {
+    /// Done.
+    pub const DONE: u8 = 0;
+    /// Done in part, or refused by a stated rule.
+    pub const PART: u8 = 1;
+    /// Wrong usage or configuration.
+    pub const USAGE: u8 = 2;
+    /// Failed.
+    pub const FAILED: u8 = 3;
+}
+
+/// Runs a command to its end.
+#[must_use]
+pub fn main(args: Args) -> ExitCode {
+    if let Command::Completions { shell } = args.command {
+        clap_complete::generate(shell, &mut Args::command(), "plimsoll", &mut io::stdout());
+        return ExitCode::from(exit::DONE);
+    }
+    if let Command::Engine(engine) = &args.command
+        && let Some(dir) = &engine.dir
+    {
+        // The engine's own process: no runtime, no logs but its own.
+        return store::engine::serve(dir);
+    }
+    if let Err(e) = logs::init(&args.global.log_level, args.global.log_format == cli::args::LogFormat::Json) {
+        eprintln!("plimsoll: {e}");
+        return ExitCode::from(exit::USAGE);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(r) => r,
+        Err(e) => {
+            eprintln!("plimsoll: the runtime could not start: {e}");
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let code = runtime.block_on(dispatch(args)).unwrap_or_else(|e| {
+        // A closed pipe (`plimsoll usage | head`) is the reader's choice, not a failure.
+        if e.chain().any(|c| c.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)) {
+            return exit::DONE;
+        }
+        eprintln!("plimsoll: {e:#}");
+        exit::FAILED
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    ExitCode::from(code)
+}
+
+async fn dispatch(args: Args) -> Result<u8> {
+    let global = args.global;
+    match args.command {
+        Command::Run => with_config(&global, run::run).await,
+        Command::Collect { source } => with_config(&global, async |c| collect::collect(c, &source).await).await,
+        Command::Check { online, format } => serve::check(&global, online, format).await,
+        Command::Usage { month, tenant, as_of, format } => {
+            with_config(&global, async |c| read::usage(c, &month, tenant.as_deref(), as_of, format).await).await
+        }
+        Command::Explain { id, month, as_of, raw, format } => {
+            let asked = read::Explain { id, month, as_of, raw, format };
+            with_config(&global, async |c| read::explain(c, &asked).await).await
+        }
+        Command::Export { month, format, out, as_of } => {
+            with_config(&global, async |c| read::export(c, &month, format, &out, as_of).await).await
+        }
+        Command::Simulate { scenario, seed, listen, month, truth } => {
+            let asked = month::Simulate { scenario, seed, truth };
+            match (listen, month) {
+                (Some(addr), _) => month::listen(&asked, addr).await,
+                (None, Some(month)) => with_config(&global, async |c| month::month(c, &asked, &month).await).await,
+                (None, None) => anyhow::bail!("simulate needs --listen or --month"),
+            }
+        }
+        Command::Engine(_) => with_config(&global, serve::engine).await,
+        Command::Migrate => with_config(&global, serve::migrate).await,
+        Command::Completions { .. } => Ok(exit::DONE),
+    }
+}
+
+/// Loads the configuration and goes on with it; prints every problem and stops with 2 when it has any.
+async fn with_config(global: &Global, go: impl AsyncFnOnce(Config) -> Result<u8>) -> Result<u8> {
+    match load(global) {
+        Ok(config) => go(config).await,
+        Err(problems) => {
+            for p in &problems {
+                eprintln!("{p}");
+            }
+            Ok(exit::USAGE)
+        }
+    }
+}
+
+fn load(global: &Global) -> Result<Config, Vec<config::Problem>> {
+    config::load(global.config.as_deref(), &config::Overrides { data_dir: global.data_dir.clone() })
+}
+
+async fn open_store(config: &Config) -> Result<Store> {
+    Store::open(&config.store).await.context("opening the store")
+}
+
+/// Stops on SIGINT or SIGTERM.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Without handlers the default action ends the process, which loses nothing: the spool is on disk.
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+}

@@ -1,0 +1,71 @@
+//! One source's pass, from its lists into the spool.
+
+use crate::{
+    domain::{Batch, Pass, PassMode, ResourceKey, fact::kind},
+    sources::Source,
+    spool::Spool,
+    telemetry::metrics::Metrics,
+};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::sync::mpsc;
+
+/// Batches under way between a source and the spool.
+const BATCHES_MAX: usize = 4;
+/// How long to wait before a batch is offered to a full spool again.
+const SPOOL_RETRY: Duration = Duration::from_secs(2);
+
+/// What a pass touched.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Its passes.
+    pub(super) passes: Vec<Pass>,
+    /// Resources with new facts.
+    pub(super) resources: BTreeSet<ResourceKey>,
+    /// True when a scope changed: then owners may have.
+    pub(super) scopes: bool,
+}
+
+/// Reads every list of a source once; returns when all it found is in the spool.
+pub(super) async fn pump(source: &mut Source, mode: PassMode, spool: &Spool, metrics: &Metrics) -> Touched {
+    let (out, mut batches) = mpsc::channel::<Batch>(BATCHES_MAX);
+    let mut touched = Touched::default();
+    let reading = async {
+        let passes = source.collect(mode, &out).await;
+        drop(out);
+        passes
+    };
+    let writing = async {
+        let (mut resources, mut scopes) = (BTreeSet::new(), false);
+        while let Some(batch) = batches.recv().await {
+            scopes |= batch.facts.iter().any(|f| f.key.kind == kind::PROJECT);
+            resources.extend(batch.facts.iter().map(|f| f.key.clone()));
+            keep(spool, &batch).await;
+            metrics.facts(&batch);
+        }
+        (resources, scopes)
+    };
+    let (passes, (resources, scopes)) = tokio::join!(reading, writing);
+    for p in &passes {
+        metrics.pass(p);
+        if !p.error.is_empty() {
+            tracing::warn!(source = %p.cloud, list = %p.list, outcome = ?p.outcome, error = %p.error, "pass");
+        }
+    }
+    touched.passes = passes;
+    touched.resources = resources;
+    touched.scopes = scopes;
+    touched
+}
+
+/// Puts a batch into the spool, however long that takes: what a source said is not dropped because a disk is full. Collection waits meanwhile.
+async fn keep(spool: &Spool, batch: &Batch) {
+    loop {
+        match spool.put(batch).await {
+            Ok(()) => return,
+            Err(e) => {
+                tracing::error!(error = %e, "the spool takes no more; collection waits");
+                tokio::time::sleep(SPOOL_RETRY).await;
+            }
+        }
+    }
+}

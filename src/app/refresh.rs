@@ -1,0 +1,110 @@
+//! Keeps what is derived fresh while plimsoll runs: the cached pieces behind the SQL views, and the gauges about usage.
+
+use super::{
+    pump::Touched,
+    run::{Parts, count_violations},
+};
+use crate::{
+    domain::{Period, ResourceKey, fact::kind},
+    periods::usage::{self, Rules, UsageError},
+    store::FactQuery,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+
+/// How often the gauges about usage are computed.
+const GAUGES_EVERY: Duration = Duration::from_secs(60);
+/// How long to wait for the spool to be delivered before looking again.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Resources asked for in one query.
+const AT_ONCE: usize = 500;
+
+/// Rebuilds the pieces of touched resources (of all at the start and whenever a scope changed), until stopped.
+pub(super) async fn refresh(parts: Parts, mut touches: mpsc::Receiver<Touched>, mut stopping: watch::Receiver<bool>) {
+    let work = async {
+        let rules = match Rules::of(&parts.config) {
+            Ok(r) => r,
+            Err(e) => {
+                tracing::error!(error = %e, "rules that were validated cannot be applied: please report this");
+                return;
+            }
+        };
+        let mut all = true;
+        let mut waiting: BTreeSet<ResourceKey> = BTreeSet::new();
+        let mut gauges = tokio::time::interval(GAUGES_EVERY);
+        loop {
+            tokio::select! {
+                got = touches.recv() => {
+                    let Some(first) = got else { return };
+                    for t in std::iter::once(first).chain(std::iter::from_fn(|| touches.try_recv().ok())) {
+                        all |= t.scopes;
+                        waiting.extend(t.resources);
+                    }
+                    while parts.spool.batches() > 0 {
+                        tokio::time::sleep(SETTLE).await;
+                    }
+                    match rebuild(&parts, &rules, all, &waiting).await {
+                        Ok(()) => {
+                            all = false;
+                            waiting.clear();
+                        }
+                        // Kept for the next time: the views are a cache, and the facts are safe.
+                        Err(e) => tracing::warn!(error = %e, "the SQL views are behind"),
+                    }
+                }
+                _ = gauges.tick() => {
+                    if let Err(e) = measure(&parts).await {
+                        tracing::warn!(error = %e, "the gauges about usage are behind");
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        _ = stopping.wait_for(|s| *s) => {}
+    }
+}
+
+/// Rebuilds the pieces of all servers, or of those named.
+pub(super) async fn rebuild(
+    parts: &Parts,
+    rules: &Rules,
+    all: bool,
+    touched: &BTreeSet<ResourceKey>,
+) -> Result<(), UsageError> {
+    let as_of = parts.store.now().await?;
+    parts.store.put_meters(&rules.meters).await?;
+    let servers = FactQuery { kind: Some(kind::SERVER.to_owned()), ..FactQuery::all(as_of) };
+    if all {
+        usage::rebuild_pieces(&parts.store, rules, &servers).await?;
+        return Ok(());
+    }
+    let mut by_cloud: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for key in touched.iter().filter(|k| k.kind == kind::SERVER) {
+        by_cloud.entry(&key.cloud).or_default().push(key.resource.clone());
+    }
+    for (cloud, resources) in by_cloud {
+        for some in resources.chunks(AT_ONCE) {
+            let query = FactQuery { cloud: Some(cloud.to_owned()), resources: some.to_vec(), ..servers.clone() };
+            usage::rebuild_pieces(&parts.store, rules, &query).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the gauges that need this month's usage.
+async fn measure(parts: &Parts) -> Result<(), UsageError> {
+    let now = parts.store.now().await?;
+    let Some(month) = Period::containing(now, parts.config.meters.time_zone) else { return Ok(()) };
+    let computed = usage::compute(&parts.store, &parts.config, &month, now).await?;
+    parts.metrics.unattributed(computed.unattributed.len());
+    for (source, n) in &computed.unexplained {
+        parts.metrics.unexplained(source, *n);
+    }
+    count_violations(&parts.metrics, &computed.violations);
+    Ok(())
+}

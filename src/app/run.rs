@@ -1,0 +1,160 @@
+//! `plimsoll run`: collect, store and serve until stopped.
+
+use super::{exit, open_store, pump, refresh, stopped};
+use crate::{
+    config::{self, Config},
+    domain::{Outcome, PassMode, invariant::Invariant},
+    http,
+    net::Clock,
+    sources::Source,
+    spool::Spool,
+    store::Store,
+    telemetry::metrics::Metrics,
+};
+use anyhow::{Context as _, Result};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+/// How long the parts may take to end once asked to.
+const GRACE: Duration = Duration::from_secs(8);
+/// How long to wait before asking a store again that failed.
+const STORE_RETRY: Duration = Duration::from_secs(5);
+/// Passes that may wait for their resources' cached pieces to be rebuilt.
+const REFRESHES_MAX: usize = 64;
+
+/// What the parts of a running plimsoll share.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    pub(super) store: Store,
+    pub(super) spool: Arc<Spool>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+}
+
+impl Parts {
+    /// Opens the store and the spool, and keeps the definitions in force.
+    pub(super) async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let store = open_store(&config).await?;
+        for (kind, body) in config.definitions() {
+            store.put_definition(kind, &body).await.with_context(|| format!("keeping the definition of {kind}"))?;
+        }
+        let dir = config.store.data_dir.join("spool");
+        let spool = Spool::open(&dir, config.store.spool_max_bytes)
+            .with_context(|| format!("opening the spool {}", dir.display()))?;
+        Ok(Self { config: Arc::new(config), store, spool: Arc::new(spool), metrics: Arc::new(Metrics::new()), clock })
+    }
+
+    /// Delivers the spool to the store until stopped.
+    pub(super) fn drain(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+        let (store, spool) = (self.store.clone(), self.spool.clone());
+        async move {
+            spool.drain(async |batch| store.write(batch).await, stop).await;
+        }
+    }
+}
+
+/// `plimsoll run`.
+pub(super) async fn run(config: Config) -> Result<u8> {
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen} (http.listen): is another plimsoll running there?"))?;
+    let parts = Parts::open(config, Clock::System).await?;
+    let (stop, stopping) = watch::channel(false);
+    let (touched, touches) = mpsc::channel(REFRESHES_MAX);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(parts.drain(stopping.clone()));
+    tasks.spawn(refresh::refresh(parts.clone(), touches, stopping.clone()));
+    for source in parts.config.sources.clone() {
+        tasks.spawn(source_loop(parts.clone(), source, touched.clone(), stopping.clone()));
+    }
+    let server = tokio::spawn(serve(parts.clone(), listener, stopping));
+    tracing::info!("plimsoll {} serves http://{listen}/ and reads {} source(s)", env!("CARGO_PKG_VERSION"), parts.config.sources.len());
+    stopped().await;
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    let ended = tokio::time::timeout(GRACE, async {
+        while tasks.join_next().await.is_some() {}
+        server.await
+    })
+    .await;
+    if ended.is_err() {
+        tracing::warn!("some parts did not end in time; what was accepted is in the spool and is delivered at the next start");
+    }
+    drop(tasks);
+    parts.store.close().await.context("stopping the engine")?;
+    Ok(exit::DONE)
+}
+
+async fn serve(parts: Parts, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
+    let (metrics, spool) = (parts.metrics.clone(), parts.spool.clone());
+    let state = http::AppState::new(parts.store, parts.config, move || {
+        metrics.spool(spool.bytes(), spool.batches());
+        metrics.encode()
+    });
+    let stop = async move {
+        let _ = stopping.wait_for(|s| *s).await;
+    };
+    if let Err(e) = http::serve(listener, state, stop).await {
+        tracing::error!(error = %e, "the web server ended");
+    }
+}
+
+/// Reads one source for ever: its trouble is its own (invariant 9).
+async fn source_loop(
+    parts: Parts,
+    config: config::Source,
+    touched: mpsc::Sender<pump::Touched>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let work = async {
+        let name = config.name().to_owned();
+        let memory = loop {
+            match parts.store.memory(&name).await {
+                Ok(m) => break m,
+                Err(e) => tracing::warn!(source = %name, error = %e, "cannot read what was known; trying again"),
+            }
+            tokio::time::sleep(STORE_RETRY).await;
+        };
+        let interval = config.interval();
+        let mut source = match Source::new(config, parts.clock.clone(), memory) {
+            Ok(s) => s,
+            Err(e) => {
+                tracing::error!(source = %name, error = %e, "cannot be read");
+                return;
+            }
+        };
+        let mut next_full = Instant::now();
+        loop {
+            let began = Instant::now();
+            let mode = if began >= next_full { PassMode::Full } else { PassMode::Changes };
+            let got = pump::pump(&mut source, mode, &parts.spool, &parts.metrics).await;
+            if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
+                next_full = began + source.full_interval();
+            }
+            if touched.send(got).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(interval.saturating_sub(began.elapsed())).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        _ = stopping.wait_for(|s| *s) => {}
+    }
+}
+
+/// Counts broken invariants that a computation found.
+pub(super) fn count_violations<'a>(metrics: &Metrics, found: impl IntoIterator<Item = &'a Invariant>) {
+    for v in found {
+        metrics.violation(*v);
+    }
+}

@@ -1,0 +1,195 @@
+//! Arguments of every command. Their `--help` is part of the documentation.
+
+use crate::domain::{Ts, time::BadTime};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// plimsoll meters a cloud: what every tenant used, as facts that can be defended line by line.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 done in part, or refused by a stated rule; 2 wrong usage or configuration; 3 failed.\n\n\
+    Start: plimsoll check --config plimsoll.yaml --online, then plimsoll run --config plimsoll.yaml")]
+pub struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Configuration file (YAML).
+    #[arg(long, global = true, env = "PLIMSOLL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Engine, spool and state of the embedded default; overrides the file.
+    #[arg(long, global = true, env = "PLIMSOLL_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `plimsoll::sources=debug`.
+    #[arg(long, global = true, env = "PLIMSOLL_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+    /// How to log, on stderr.
+    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// Forms of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Forms of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For people: totals by tenant and meter.
+    Table,
+    /// Every row, RFC 4180.
+    Csv,
+    /// Every row, one JSON document.
+    Json,
+}
+
+/// Forms of answers for people or programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Forms of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// RFC 4180, a file a contract.
+    Csv,
+    /// One JSON object a line, a file a contract.
+    Jsonl,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Collect, store and serve until stopped.
+    #[command(after_help = "Example: plimsoll run --config deploy/quickstart.yaml, then open http://127.0.0.1:9469/")]
+    Run,
+    /// One pass over every list of every source.
+    #[command(after_help = "Exit codes: 0 every list complete; 1 some; 3 none.\n\nExample: plimsoll collect --config plimsoll.yaml --source stockholm")]
+    Collect {
+        /// Only this source; may be given again.
+        #[arg(long, value_name = "NAME")]
+        source: Vec<String>,
+    },
+    /// Validate everything; with --online also reach every source and the store.
+    #[command(after_help = "Example: plimsoll check --config plimsoll.yaml --online")]
+    Check {
+        /// Reach every source and the store.
+        #[arg(long)]
+        online: bool,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "text")]
+        format: TextFormat,
+    },
+    /// What tenants used in a month.
+    #[command(after_help = "Examples:\n  plimsoll usage --month 2026-10\n  plimsoll usage --month 2026-10 --tenant norrland-kommun --format csv\n  \
+        plimsoll usage --month 2026-10 --as-of 2026-11-01T06:00:00Z --format json")]
+    Usage {
+        /// The month, in the provider's time zone.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: String,
+        /// Only this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// From what was stored until then; default: now.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: TableFormat,
+    },
+    /// From a usage line to spans, facts, passes and raw objects.
+    #[command(after_help = "Example: plimsoll explain 3f0c6e... --month 2026-10 --raw")]
+    Explain {
+        /// Id of a usage line.
+        id: String,
+        /// The line's month; without it the last 24 months are searched, the latest first.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: Option<String>,
+        /// As of when the line was computed; default: now.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+        /// Print the raw objects too, as the cloud sent them.
+        #[arg(long)]
+        raw: bool,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "text")]
+        format: TextFormat,
+    },
+    /// Write a month's lines to files, with a manifest.
+    #[command(after_help = "Exit code 1: usage without a price; nothing is written then, and each flavor and project is named.\n\n\
+        Example: plimsoll export --month 2026-10 --format csv --out exports/2026-10")]
+    Export {
+        /// The month, in the provider's time zone.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: String,
+        /// Form of the files.
+        #[arg(long, value_enum)]
+        format: ExportFormat,
+        /// Directory to write to; made if it is not there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// From what was stored until then; default: now, after waiting out the insert timeout where others may be writing.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+    },
+    /// Clouds made up, on their real wire formats, with known truth.
+    #[command(after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json")]
+    Simulate {
+        /// Scenario (YAML).
+        #[arg(long, value_name = "FILE")]
+        scenario: PathBuf,
+        /// The same scenario and seed make the same cloud.
+        #[arg(long)]
+        seed: u64,
+        /// Serve the cloud here, at the present time, until stopped.
+        #[arg(long, value_name = "ADDR", conflicts_with = "month", required_unless_present = "month")]
+        listen: Option<SocketAddr>,
+        /// Collect a whole made-up month into the store, by the same path as a real cloud's.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: Option<String>,
+        /// Write the truth (events, usage) here as JSON.
+        #[arg(long, value_name = "FILE")]
+        truth: Option<PathBuf>,
+    },
+    /// The embedded ClickHouse in the foreground: for Grafana or a look with a client.
+    #[command(after_help = "Other commands with the same data directory use it while it is up.\n\nExample: plimsoll engine --data-dir data")]
+    Engine(EngineArgs),
+    /// Bring the store's schema up to this version. Every command that opens the store does so too.
+    Migrate,
+    /// Print a completion script.
+    #[command(after_help = "Example: plimsoll completions bash > /etc/bash_completion.d/plimsoll")]
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `engine`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EngineArgs {
+    /// Be the engine itself, in this directory: what the parent process starts.
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Reads `--as-of`: a time, RFC 3339.
+fn as_of(text: &str) -> Result<Ts, BadTime> {
+    Ts::parse(text)
+}
