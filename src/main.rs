@@ -1,1 +1,8 @@
-fn main() {}
+//! Arguments -> app.
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    plimsoll::app::main(plimsoll::cli::Args::parse())
+}

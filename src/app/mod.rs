@@ -1,12 +1,12 @@
 //! Wiring: which command needs which rooms, in which order they start and stop.
 
+mod admin;
 mod collect;
 mod month;
 mod pump;
 mod read;
 mod refresh;
 mod run;
-mod serve;
 
 use crate::{
     cli::{
@@ -74,7 +74,7 @@ async fn dispatch(args: Args) -> Result<u8> {
     match args.command {
         Command::Run => with_config(&global, run::run).await,
         Command::Collect { source } => with_config(&global, async |c| collect::collect(c, &source).await).await,
-        Command::Check { online, format } => serve::check(&global, online, format).await,
+        Command::Check { online, format } => admin::check(&global, online, format).await,
         Command::Usage { month, tenant, as_of, format } => {
             with_config(&global, async |c| read::usage(c, &month, tenant.as_deref(), as_of, format).await).await
         }
@@ -93,8 +93,8 @@ async fn dispatch(args: Args) -> Result<u8> {
                 (None, None) => anyhow::bail!("simulate needs --listen or --month"),
             }
         }
-        Command::Engine(_) => with_config(&global, serve::engine).await,
-        Command::Migrate => with_config(&global, serve::migrate).await,
+        Command::Engine(_) => with_config(&global, admin::engine).await,
+        Command::Migrate => with_config(&global, admin::migrate).await,
         Command::Completions { .. } => Ok(exit::DONE),
     }
 }
