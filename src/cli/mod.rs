@@ -1,5 +1,9 @@
-//! The command line: arguments, exit codes, and what each command prints. One file a subcommand.
+//! The command line: arguments, and what each command prints. One file a subcommand.
 
 pub mod args;
+pub mod check;
+pub mod explain;
+pub mod progress;
+pub mod usage;
 
 pub use args::{Args, Command, Global};

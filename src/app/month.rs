@@ -1,0 +1,161 @@
+//! `plimsoll simulate`: a made-up cloud on the wire, or a whole made-up month into the store by the path that real facts take.
+
+use super::{collect, exit, pump, refresh, run::Parts, stopped};
+use crate::{
+    cli::progress::Progress,
+    config::{self, Config},
+    domain::{Outcome, PassMode, Period, Ts},
+    net::Clock,
+    periods::usage::Rules,
+    simulate::{self, Scenario, World},
+    sources::Source,
+};
+use anyhow::{Context as _, Result, anyhow};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+/// A collector's grid: one pass a minute. Slots at which nothing could have changed are passed over but for one an hour; they would write nothing.
+const GRID_S: i64 = 60;
+const HOUR_S: i64 = 3600;
+const DAY_S: i64 = 86_400;
+
+/// What `simulate` was asked.
+pub(super) struct Simulate {
+    pub(super) scenario: PathBuf,
+    pub(super) seed: u64,
+    pub(super) truth: Option<PathBuf>,
+}
+
+fn load(asked: &Simulate) -> Result<Scenario, u8> {
+    Scenario::load(&asked.scenario).map_err(|e| {
+        eprintln!("plimsoll: {e}");
+        exit::USAGE
+    })
+}
+
+fn write_truth(world: &World, path: &Path, from: Ts, to: Ts) -> Result<()> {
+    let truth = world.truth(from, to).map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
+    std::fs::write(path, serde_json::to_vec_pretty(&truth)?).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Serves the cloud at the present time until stopped. It has existed since the beginning of the month before.
+pub(super) async fn listen(asked: &Simulate, addr: SocketAddr) -> Result<u8> {
+    let scenario = match load(asked) {
+        Ok(s) => s,
+        Err(code) => return Ok(code),
+    };
+    let clock = Clock::System;
+    let began = clock.now();
+    let utc = chrono_tz::UTC;
+    let this = Period::containing(began, utc).context("the clock is outside the calendar")?;
+    let before = Period::containing(this.from.plus_seconds(-1), utc).context("the clock is outside the calendar")?;
+    let after = Period::containing(this.to, utc).context("the clock is outside the calendar")?;
+    let world = Arc::new(World::generate(&scenario, asked.seed, before.from, after.to)?);
+    let listener = TcpListener::bind(addr).await.with_context(|| format!("listening on {addr} (--listen)"))?;
+    tracing::info!(
+        "made-up cloud `{}` with {} servers: Keystone at http://{addr}/identity/v3, user {}, password {}",
+        world.cloud(),
+        world.servers_total(),
+        simulate::USER,
+        simulate::PASSWORD
+    );
+    simulate::serve(listener, world.clone(), clock.clone(), stopped()).await?;
+    if let Some(path) = &asked.truth {
+        write_truth(&world, path, before.from, clock.now())?;
+    }
+    Ok(exit::DONE)
+}
+
+/// Collects a whole made-up month into the store.
+pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> Result<u8> {
+    let scenario = match load(asked) {
+        Ok(s) => s,
+        Err(code) => return Ok(code),
+    };
+    let period = match Period::month(month, config.meters.time_zone) {
+        Ok(p) => p,
+        Err(e) => {
+            eprintln!("plimsoll: {e}");
+            return Ok(exit::USAGE);
+        }
+    };
+    let world = Arc::new(World::generate(&scenario, asked.seed, period.from, period.to)?);
+    let clock = Clock::standing_at(period.from);
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopping) = watch::channel(false);
+    let mut served_until = stopping.clone();
+    let server = tokio::spawn(simulate::serve(listener, world.clone(), clock.clone(), async move {
+        let _ = served_until.wait_for(|s| *s).await;
+    }));
+    let source = source_of(&world, address)?;
+    config.sources = vec![source.clone()];
+    let parts = Parts::open(config, clock.clone()).await?;
+    let drainer = tokio::spawn(parts.drain(stopping));
+    let memory = parts.store.memory(source.name()).await?;
+    let mut reader = Source::new(source, clock.clone(), memory)?;
+    let slots = slots(&world, &period)?;
+    let progress = Progress::new("simulating", slots.len() as u64);
+    let mut next_full = Ts::MIN;
+    let mut troubled = BTreeSet::new();
+    for t in slots {
+        clock.set(t);
+        let mode = if t >= next_full { PassMode::Full } else { PassMode::Changes };
+        let got = pump::pump(&mut reader, mode, &parts.spool, &parts.metrics).await;
+        if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
+            next_full = t.plus_seconds(DAY_S);
+        }
+        troubled.extend(got.passes.into_iter().filter(|p| p.outcome != Outcome::Complete).map(|p| p.list));
+        progress.step(&t.to_string());
+    }
+    progress.done();
+    collect::delivered(&parts.spool).await?;
+    refresh::rebuild(&parts, &Rules::of(&parts.config)?, true, &BTreeSet::new()).await?;
+    let _ = stop.send(true);
+    drainer.await?;
+    server.await??;
+    parts.store.close().await?;
+    if let Some(path) = &asked.truth {
+        write_truth(&world, path, period.from, period.to)?;
+    }
+    println!("{period}: {} servers of cloud `{}` collected", world.servers_total(), world.cloud());
+    if !troubled.is_empty() {
+        println!("passes that were not complete (the scenario's faults): {}", troubled.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    Ok(exit::DONE)
+}
+
+/// The made-up cloud as a source, read as any other.
+fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
+    let auth_url = format!("http://{address}/identity/v3").parse().context("the simulator's address")?;
+    let credentials = config::Credentials::Password {
+        username: simulate::USER.to_owned(),
+        user_domain: "Default".to_owned(),
+        project: "admin".to_owned(),
+        project_domain: "Default".to_owned(),
+        password: config::Secret::new(simulate::PASSWORD),
+    };
+    Ok(config::Source::OpenStack(config::OpenStack::new(world.cloud(), auth_url, credentials)))
+}
+
+/// When passes happen: on the grid, after each change twice (the second time its record has settled), and once an hour.
+fn slots(world: &World, period: &Period) -> Result<BTreeSet<Ts>> {
+    let truth = world.truth(period.from, period.to).map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
+    let on_grid = |s: i64| (s.div_euclid(GRID_S) + 1) * GRID_S;
+    let (from, to) = (period.from.second(), period.to.second());
+    let hourly = (0..=(to - from) / HOUR_S).map(|h| from + h * HOUR_S);
+    let after_changes = truth
+        .events
+        .iter()
+        .map(|e| e.t.second())
+        .filter(|s| *s >= from)
+        .flat_map(|s| [on_grid(s), on_grid(s) + GRID_S]);
+    // The last ones read what the month's last second left.
+    let closing = [to + GRID_S, to + 2 * GRID_S];
+    Ok(hourly.chain(after_changes).filter(|s| *s <= to).chain(closing).map(Ts::from_second).collect())
+}
