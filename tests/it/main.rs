@@ -1,1 +1,4 @@
-fn main() {}
+//! Against real servers: one crate of integration tests.
+
+mod harness;
+mod store;
