@@ -1,1 +1,3 @@
-fn main() {}
+//! Integration tests: one crate, one module a subject.
+
+mod one_way_law;
