@@ -14,7 +14,7 @@ if [[ -n ${PLIMSOLL_ENGINE_LIBRARY:-} ]]; then
   exit 0
 fi
 if [[ $(uname -sm) != "Linux x86_64" ]] || ! getconf GNU_LIBC_VERSION >/dev/null 2>&1; then
-  echo "The embedded engine exists for Linux x86_64 with glibc only. Here plimsoll works with a remote ClickHouse (store.url);" >&2
+  echo "The embedded engine exists for Linux x86_64 with glibc only. Here plimsoll works with a remote ClickHouse (store.remote);" >&2
   echo "tests and 'make run' without CONFIG need the engine and will fail." >&2
   exit 0
 fi

@@ -187,12 +187,19 @@ fn the_house_keeps_the_law() {
         .map(|b| b.to_string())
         .collect();
     for (file, reason) in LONG {
-        let long = files.iter().any(|(f, text)| f == file && text.lines().count() > LINES_MAX);
+        let long = files
+            .iter()
+            .any(|(f, text)| f == file && text.lines().count() > LINES_MAX);
         if !long || reason.is_empty() {
             all.push(format!("{file}: in LONG for no reason"));
         }
     }
-    assert!(all.is_empty(), "{} breaches of the house's law:\n{}", all.len(), all.join("\n"));
+    assert!(
+        all.is_empty(),
+        "{} breaches of the house's law:\n{}",
+        all.len(),
+        all.join("\n")
+    );
 }
 
 /// What the scan must find: where and why, then the file's code after its first line.
