@@ -5,7 +5,7 @@
 
 use super::{QUERY_TIMEOUT, Store, StoreError, read::micros, rows::FactOut};
 use crate::domain::{ResourceKey, StoredFact, Ts};
-use clickhouse::query::RowCursor;
+use clickhouse::query::{Query, RowCursor};
 
 const DOING: &str = "read facts";
 
@@ -20,8 +20,16 @@ pub struct FactQuery {
     pub kind: Option<String>,
     /// Only of this cloud.
     pub cloud: Option<String>,
-    /// Only this resource.
-    pub resource: Option<String>,
+    /// Only these resources; empty: all.
+    pub resources: Vec<String>,
+}
+
+impl FactQuery {
+    /// All facts stored no later than `as_of`.
+    #[must_use]
+    pub const fn all(as_of: Ts) -> Self {
+        Self { as_of, not_gone_before: Ts::MIN, kind: None, cloud: None, resources: Vec::new() }
+    }
 }
 
 /// Resources one after another, each with all its facts.
@@ -102,16 +110,19 @@ impl Store {
     pub async fn resources(&self, query: &FactQuery) -> Result<ResourceStream, StoreError> {
         let mut only = String::new();
         let mut texts = Vec::new();
-        for (column, text) in [
-            ("cloud", &query.cloud),
-            ("kind", &query.kind),
-            ("resource", &query.resource),
-        ] {
+        for (column, text) in [("cloud", &query.cloud), ("kind", &query.kind)] {
             if let Some(text) = text {
                 only.push_str(&format!(" AND {column} = ?"));
                 texts.push(text.as_str());
             }
         }
+        if !query.resources.is_empty() {
+            only.push_str(" AND resource IN ?");
+        }
+        let bind = |q: Query| {
+            let q = texts.iter().fold(q, |q, t| q.bind(*t));
+            if query.resources.is_empty() { q } else { q.bind(&query.resources) }
+        };
         let mut sql = format!("SELECT ?fields FROM facts WHERE 1{only}");
         let past = query.not_gone_before > Ts::MIN;
         if past {
@@ -122,10 +133,10 @@ impl Store {
             ));
         }
         sql.push_str(" ORDER BY cloud, kind, resource, aspect, at, id");
-        let mut bound = texts.iter().fold(self.query(&sql), |q, t| q.bind(*t));
+        let mut bound = bind(self.query(&sql));
         if past {
             bound = bound.bind(micros(query.as_of));
-            bound = texts.iter().fold(bound, |q, t| q.bind(*t));
+            bound = bind(bound);
             bound = bound.bind(micros(query.not_gone_before));
         }
         // The answer is read as it comes; buffered, it would have to fit into the server's memory first.

@@ -34,3 +34,53 @@ pub async fn open(dir: &Path) -> Store {
         .await
         .unwrap_or_else(|e| panic!("{e}"))
 }
+
+/// A plimsoll with a configuration and a data directory of its own.
+pub struct Plimsoll {
+    dir: tempfile::TempDir,
+    config: std::path::PathBuf,
+}
+
+impl Plimsoll {
+    /// With the configuration that `make run` starts with.
+    pub fn quickstart() -> Self {
+        Self::with_config(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/quickstart.yaml").into())
+    }
+
+    /// With this configuration.
+    pub fn with_config(config: std::path::PathBuf) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), config }
+    }
+
+    /// A directory for what the test writes; the data directory is below it.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The command, ready to run.
+    pub fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut c = std::process::Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        c.args(args).arg("--config").arg(&self.config).arg("--data-dir").arg(self.dir.path().join("data"));
+        c.env("PLIMSOLL_LOG", "warn").env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+        c
+    }
+
+    /// Runs it: (exit code, stdout, stderr).
+    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let out = self.command(args).output().unwrap();
+        let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
+        (out.status.code().unwrap_or(-1), text(out.stdout), text(out.stderr))
+    }
+
+    /// Runs what has to succeed: stdout.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let (code, out, err) = self.run(args);
+        assert_eq!(code, 0, "plimsoll {args:?}\n{out}\n{err}");
+        out
+    }
+}
+
+/// JSON that has to be JSON.
+pub fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}

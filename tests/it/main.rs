@@ -1,4 +1,8 @@
-//! Against real servers: one crate of integration tests.
+//! Integration tests: one crate, one module a subject.
+#![cfg(test)]
 
 mod harness;
+mod month;
+mod one_way_law;
 mod store;
+mod truth;

@@ -79,7 +79,7 @@ fn everything(cloud: &str) -> FactQuery {
         not_gone_before: Ts::MIN,
         kind: None,
         cloud: Some(cloud.into()),
-        resource: None,
+        resources: Vec::new(),
     }
 }
 
@@ -473,7 +473,7 @@ async fn passes_memory_and_filters() {
         [""; 0]
     );
     let one = FactQuery {
-        resource: Some("gone".into()),
+        resources: vec!["gone".into()],
         kind: Some("server".into()),
         ..everything("c")
     };

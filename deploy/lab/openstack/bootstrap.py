@@ -1,0 +1,53 @@
+"""Service project, service users, catalog. Idempotent; keystone API only."""
+import os
+import sys
+
+import requests
+
+E = os.environ
+URL = E['OS_AUTH_URL']
+S = requests.Session()
+r = S.post(URL + '/auth/tokens', json={'auth': {
+    'identity': {'methods': ['password'], 'password': {'user': {
+        'name': 'admin', 'domain': {'id': 'default'},
+        'password': E['OS_PASSWORD']}}},
+    'scope': {'project': {'name': 'admin', 'domain': {'id': 'default'}}}}})
+r.raise_for_status()
+S.headers['X-Auth-Token'] = r.headers['X-Subject-Token']
+
+
+def one(kind, plural, body, **query):
+    got = S.get(f'{URL}/{plural}', params=query).json()[plural]
+    if got:
+        return got[0]['id']
+    r = S.post(f'{URL}/{plural}', json={kind: body})
+    if r.status_code >= 300:
+        sys.exit(f'{plural}: {r.status_code} {r.text}')
+    return r.json()[kind]['id']
+
+
+proj = one('project', 'projects', {'name': 'service', 'domain_id': 'default'},
+           name='service', domain_id='default')
+roles = {n: one('role', 'roles', {'name': n}, name=n)
+         for n in ('admin', 'service', 'member', 'reader')}
+for name in ('placement', 'glance', 'cinder', 'neutron', 'nova'):
+    uid = one('user', 'users', {'name': name, 'domain_id': 'default',
+                                'password': E['OS_PASSWORD']},
+              name=name, domain_id='default')
+    for role in ('admin', 'service'):
+        S.put(f'{URL}/projects/{proj}/users/{uid}/roles/{roles[role]}')
+# the polling account of a metering collector: system-scope reader is not
+# enough for nova/cinder all_tenants, so it gets admin on its own project too
+h = 'http://127.0.0.1:'
+for name, type_, url in (
+        ('placement', 'placement', h + E['PLACEMENT_PORT']),
+        ('glance', 'image', h + E['GLANCE_PORT']),
+        ('cinderv3', 'volumev3', h + E['CINDER_PORT'] + '/v3/$(project_id)s'),
+        ('cinder', 'block-storage', h + E['CINDER_PORT'] + '/v3/$(project_id)s'),
+        ('neutron', 'network', h + E['NEUTRON_PORT']),
+        ('nova', 'compute', h + E['NOVA_PORT'] + '/v2.1')):
+    sid = one('service', 'services', {'name': name, 'type': type_}, type=type_)
+    for iface in ('public', 'internal', 'admin'):
+        one('endpoint', 'endpoints',
+            {'service_id': sid, 'interface': iface, 'url': url,
+             'region': E['OS_REGION_NAME']}, service_id=sid, interface=iface)

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# test.sh [--fast] - all tests but those of the laboratories; --fast leaves out the ones whose names begin with slow_.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
+
+skip=()
+if [[ ${1:-} == --fast ]]; then skip=(-- --skip slow_); fi
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --locked "${skip[@]}"
+else
+  cargo test --locked --lib --bins --tests "${skip[@]}"
+fi
+cargo test --locked --doc
