@@ -4,5 +4,6 @@
 mod harness;
 mod month;
 mod one_way_law;
+mod simulate;
 mod store;
 mod truth;

@@ -1,0 +1,515 @@
+//! A scenario: what a made-up cloud holds and what befalls it, as YAML.
+
+use crate::domain::Ts;
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+/// A made-up cloud, without the chance that a seed adds. See `deploy/scenarios`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is called.
+    pub name: String,
+    /// Name of the source it stands for: the `cloud` of the truth.
+    pub cloud: String,
+    /// Region in the catalogue.
+    pub region: String,
+    /// Start and end as RFC 3339; absent: the window that the caller names.
+    pub window: Option<Window>,
+    /// Names of the Keystone domains beside `Default`.
+    pub(super) domains: Vec<String>,
+    pub(super) flavors: Vec<Flavor>,
+    pub(super) projects: Vec<Project>,
+    /// Seconds between two actions on one server, least and most. With more than a collector's interval between them, every flavor is seen.
+    pub(super) gap_s: [i64; 2],
+    /// Seconds from a shelve to its offload: Nova's `shelved_offload_time`. 0: at once, in the same event.
+    #[serde(default)]
+    pub(super) shelved_offload_s: i64,
+    #[serde(default)]
+    pub(super) faults: Vec<Fault>,
+}
+
+/// From when until when.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// First second.
+    #[serde(deserialize_with = "time")]
+    pub start: Ts,
+    /// First second after.
+    #[serde(deserialize_with = "time")]
+    pub end: Ts,
+}
+
+fn time<'de, D: Deserializer<'de>>(d: D) -> Result<Ts, D::Error> {
+    Ts::parse(&String::deserialize(d)?).map_err(D::Error::custom)
+}
+
+/// A flavor as Nova has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Flavor {
+    pub(super) name: String,
+    pub(super) vcpus: i64,
+    pub(super) ram_mib: i64,
+    pub(super) disk_gib: i64,
+    #[serde(default)]
+    pub(super) ephemeral_gib: i64,
+    #[serde(default)]
+    pub(super) swap_mib: i64,
+    /// What its extra specs come to: stated here, so that the truth does not depend on how anybody reads them.
+    #[serde(default)]
+    pub(super) gpus: i64,
+    #[serde(default)]
+    pub(super) extra_specs: BTreeMap<String, String>,
+}
+
+/// A Keystone project.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Project {
+    pub(super) name: String,
+    pub(super) domain: String,
+    /// Its tags over time; the first entry begins with the project.
+    pub(super) tags: Vec<Tags>,
+    /// Who truly pays, over time; the first entry begins with the project.
+    pub(super) owners: Vec<Owner>,
+    /// When Keystone forgets it. Its servers are deleted before.
+    pub(super) deleted: Option<When>,
+    /// So many projects like this, called `name-0`, `name-1` and so on.
+    pub(super) copies: Option<u32>,
+    #[serde(default)]
+    pub(super) servers: Vec<Group>,
+}
+
+impl Project {
+    /// The nth of the projects that it stands for.
+    fn copy(&self, n: u32) -> Self {
+        let name = if self.copies.is_some() {
+            format!("{}-{n}", self.name)
+        } else {
+            self.name.clone()
+        };
+        Self {
+            name,
+            ..self.clone()
+        }
+    }
+}
+
+/// A project's tags from a time on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tags {
+    pub(super) from: Option<When>,
+    pub(super) tags: Vec<String>,
+}
+
+/// A project's tenant from a time on; absent: nobody can be named, and the usage is `unattributed`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owner {
+    pub(super) from: Option<When>,
+    pub(super) tenant: Option<String>,
+}
+
+/// Servers that live alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    /// The first part of their names.
+    pub(super) name: String,
+    pub(super) behaviour: Behaviour,
+    pub(super) count: u32,
+    /// They begin as one of these, and are resized among them.
+    pub(super) flavors: Vec<String>,
+    /// So many of them are older than the window.
+    #[serde(default)]
+    pub(super) older: u32,
+    /// So many of a hundred are deleted within the window (of `steady` and `busy` ones).
+    #[serde(default)]
+    pub(super) deleted_percent: u64,
+    /// Seconds that a `short` one lives, least and most.
+    #[serde(default = "an_hour_or_two")]
+    pub(super) lives_s: [i64; 2],
+}
+
+const fn an_hour_or_two() -> [i64; 2] {
+    [600, 7_200]
+}
+
+/// How a server lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Behaviour {
+    /// Created; nobody touches it.
+    Steady,
+    /// All that users do: stop, pause, suspend, shelve, resize, migrate, rebuild, and back.
+    Busy,
+    /// Created, used, deleted; sometimes stopped first.
+    Short,
+    /// A few seconds.
+    Blink,
+    /// No valid host was found.
+    FailedBuild,
+    /// Deleted before it was scheduled.
+    Unscheduled,
+    /// Falls to ERROR by itself; deleted later.
+    Crash,
+    /// Soft-deleted, restored; some soft-deleted again and reclaimed.
+    SoftDeleted,
+}
+
+/// A trouble of the cloud's API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fault {
+    pub(super) from: When,
+    pub(super) to: When,
+    pub(super) service: Service,
+    pub(super) what: Trouble,
+}
+
+/// Which API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Service {
+    Identity,
+    Compute,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Trouble {
+    /// Every request is answered with this status (500 or 503).
+    Answers(u16),
+    /// Every answer comes so many milliseconds late.
+    LatencyMs(u64),
+    /// Lists are answered with 200 and nothing in them: what a service does for one who lost the role.
+    RoleLost,
+    /// Tokens issued before `from` are no longer valid.
+    TokensRevoked,
+}
+
+/// A time in a scenario: `+3d12h` after its start, or RFC 3339.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    At(Ts),
+    After(i64),
+}
+
+impl When {
+    /// In whole seconds since 1970.
+    pub(super) const fn second(self, start: i64) -> i64 {
+        match self {
+            Self::At(t) => t.second(),
+            Self::After(s) => start + s,
+        }
+    }
+
+    /// False if it is not before the other for sure; two of different kinds cannot be compared without a start.
+    const fn before(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::At(a), Self::At(b)) => a.second() < b.second(),
+            (Self::After(a), Self::After(b)) => a < b,
+            _ => true,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let Some(mut rest) = text.strip_prefix('+') else {
+            return Ts::parse(text).ok().map(Self::At);
+        };
+        let mut seconds = 0;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let n: i64 = rest[..digits].parse().ok()?;
+            let unit = match &rest[digits..=digits] {
+                "d" => 86_400,
+                "h" => 3_600,
+                "m" => 60,
+                "s" => 1,
+                _ => return None,
+            };
+            seconds += n.checked_mul(unit)?;
+            rest = &rest[digits + 1..];
+        }
+        Some(Self::After(seconds))
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no time: expected `+3d12h` after the start, or RFC 3339"
+            ))
+        })
+    }
+}
+
+/// Why a scenario could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BadScenario {
+    /// The file could not be read.
+    #[error("cannot read the scenario {path}: {source}")]
+    Read {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not what a scenario looks like.
+    #[error("scenario {path}: {what}")]
+    Shape {
+        /// Which.
+        path: String,
+        /// The parser's words.
+        what: String,
+    },
+    /// It contradicts itself.
+    #[error("scenario {path}: {}", what.join("; "))]
+    Contradiction {
+        /// Which.
+        path: String,
+        /// Everything found.
+        what: Vec<String>,
+    },
+}
+
+impl Scenario {
+    /// Reads a scenario from a file.
+    ///
+    /// # Errors
+    /// [`BadScenario`] when it cannot be read, has another shape, or contradicts itself.
+    pub fn load(path: &Path) -> Result<Self, BadScenario> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| BadScenario::Read {
+            path: name.clone(),
+            source,
+        })?;
+        Self::parse(&name, &text)
+    }
+
+    /// Reads a scenario from text; `path` is for its errors.
+    ///
+    /// # Errors
+    /// [`BadScenario`] when it has another shape, or contradicts itself.
+    pub fn parse(path: &str, text: &str) -> Result<Self, BadScenario> {
+        let shape = |what: String| BadScenario::Shape {
+            path: path.to_owned(),
+            what,
+        };
+        let mut scenario: Self = yaml(text)
+            .and_then(|v| serde_json::from_value(v).map_err(|e| e.to_string()))
+            .map_err(shape)?;
+        let copies = |p: &Project| {
+            (0..p.copies.unwrap_or(1))
+                .map(|n| p.copy(n))
+                .collect::<Vec<_>>()
+        };
+        scenario.projects = scenario.projects.iter().flat_map(copies).collect();
+        let what = scenario.contradictions();
+        if what.is_empty() {
+            Ok(scenario)
+        } else {
+            Err(BadScenario::Contradiction {
+                path: path.to_owned(),
+                what,
+            })
+        }
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut must = |holds: bool, what: String| {
+            if !holds {
+                wrong.push(what);
+            }
+        };
+        if let Some(w) = self.window {
+            must(
+                w.start < w.end,
+                format!("the window ends ({}) before it starts ({})", w.end, w.start),
+            );
+        }
+        must(
+            (60..=self.gap_s[1]).contains(&self.gap_s[0]),
+            "`gap_s` must be [least, most] with a least of 60 or more".to_owned(),
+        );
+        must(
+            self.shelved_offload_s >= 0,
+            "`shelved_offload_s` is negative".to_owned(),
+        );
+        let flavors: BTreeSet<_> = self.flavors.iter().map(|f| f.name.as_str()).collect();
+        must(
+            flavors.len() == self.flavors.len(),
+            "two flavors have one name".to_owned(),
+        );
+        let mut names = BTreeSet::new();
+        for p in &self.projects {
+            let full = format!("{}/{}", p.domain, p.name);
+            must(
+                p.domain == "Default" || self.domains.contains(&p.domain),
+                format!("project {full}: no such domain"),
+            );
+            must(
+                !p.tags.is_empty() && p.tags[0].from.is_none(),
+                format!("project {full}: the first of `tags` must be there, without `from`"),
+            );
+            must(
+                !p.owners.is_empty() && p.owners[0].from.is_none(),
+                format!("project {full}: the first of `owners` must be there, without `from`"),
+            );
+            must(
+                p.tags[1.min(p.tags.len())..]
+                    .iter()
+                    .all(|t| t.from.is_some()),
+                format!("project {full}: later `tags` need a `from`"),
+            );
+            must(
+                p.owners[1.min(p.owners.len())..]
+                    .iter()
+                    .all(|t| t.from.is_some()),
+                format!("project {full}: later `owners` need a `from`"),
+            );
+            let mut groups = BTreeSet::new();
+            for g in &p.servers {
+                must(
+                    groups.insert(&g.name),
+                    format!("project {full}: two groups are called {}", g.name),
+                );
+                must(
+                    !g.flavors.is_empty(),
+                    format!("group {full}/{}: no flavors", g.name),
+                );
+                for f in g.flavors.iter().filter(|f| !flavors.contains(f.as_str())) {
+                    must(
+                        false,
+                        format!("group {full}/{}: no such flavor: {f}", g.name),
+                    );
+                }
+                must(
+                    g.older <= g.count,
+                    format!("group {full}/{}: `older` is more than `count`", g.name),
+                );
+                must(
+                    (1..=g.lives_s[1]).contains(&g.lives_s[0]),
+                    format!("group {full}/{}: `lives_s` must be [least, most]", g.name),
+                );
+            }
+            must(
+                names.insert(full.clone()),
+                format!("two projects are called {full}"),
+            );
+        }
+        for f in &self.faults {
+            must(
+                f.from.before(f.to),
+                format!("a fault ends before it begins: {f:?}"),
+            );
+            if let Trouble::Answers(status) = f.what {
+                must(
+                    [500, 503].contains(&status),
+                    format!("a fault answers {status}: only 500 and 503 are known"),
+                );
+            }
+        }
+        wrong
+    }
+}
+
+/// YAML as a JSON value, so that serde reads it. Aliases, tags, floats and keys that are no text are refused.
+fn yaml(text: &str) -> Result<serde_json::Value, String> {
+    fn value(node: &Yaml<'_>) -> Result<serde_json::Value, String> {
+        Ok(match node {
+            Yaml::Value(Scalar::Null) => serde_json::Value::Null,
+            Yaml::Value(Scalar::Boolean(b)) => (*b).into(),
+            Yaml::Value(Scalar::Integer(n)) => (*n).into(),
+            Yaml::Value(Scalar::String(s)) => s.as_ref().into(),
+            Yaml::Sequence(items) => items
+                .iter()
+                .map(value)
+                .collect::<Result<Vec<_>, _>>()?
+                .into(),
+            Yaml::Mapping(map) => {
+                let entry = |(k, v): (&Yaml<'_>, &Yaml<'_>)| {
+                    let key = k
+                        .as_str()
+                        .ok_or_else(|| format!("the key {k:?} is no text"))?;
+                    Ok::<_, String>((key.to_owned(), value(v)?))
+                };
+                serde_json::Value::Object(map.iter().map(entry).collect::<Result<_, _>>()?)
+            }
+            other => return Err(format!("{other:?} is not used in scenarios")),
+        })
+    }
+    match Yaml::load_from_str(text)
+        .map_err(|e| e.to_string())?
+        .as_slice()
+    {
+        [one] => value(one),
+        docs => Err(format!("expected one YAML document, found {}", docs.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str =
+        "name: n\ncloud: sim\nregion: R\ndomains: []\nflavors: []\nprojects: []\ngap_s: [60, 90]\n";
+
+    #[test]
+    fn errors_name_what_is_wrong() {
+        assert!(Scenario::parse("x", LEAST).is_ok());
+        let e = Scenario::parse("x.yaml", &format!("{LEAST}fautls: []\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            e.contains("x.yaml") && e.contains("fautls") && e.contains("faults"),
+            "{e}"
+        );
+        let project = "{name: p, domain: d, tags: [{tags: []}], owners: [{}], servers: [{name: g, behaviour: steady, count: 1, flavors: [f], older: 2}]}";
+        let e = Scenario::parse(
+            "x",
+            &LEAST.replace("projects: []", &format!("projects: [{project}]")),
+        )
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "d/p: no such domain",
+            "no such flavor: f",
+            "`older` is more",
+        ] {
+            assert!(e.contains(part), "{part} in {e}");
+        }
+        assert!(
+            Scenario::parse("x", &LEAST.replace("60", "1.5"))
+                .unwrap_err()
+                .to_string()
+                .contains("not used")
+        );
+    }
+
+    #[test]
+    fn times_after_the_start() {
+        assert!(matches!(
+            When::parse("+1d2h3m4s"),
+            Some(When::After(93_784))
+        ));
+        assert!(matches!(
+            When::parse("2026-10-01T00:00:00Z"),
+            Some(When::At(_))
+        ));
+        for bad in ["+1", "+d", "+1w", "soon"] {
+            assert!(When::parse(bad).is_none(), "{bad}");
+        }
+    }
+}
