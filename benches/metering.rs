@@ -1,5 +1,11 @@
 //! What metering costs: each figure against a peer or the limit in the same run. `make bench` writes `target/bench.json`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, clippy::float_arithmetic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::float_arithmetic,
+    missing_docs
+)]
 
 use plimsoll::{
     domain::{Aspect, Evidence, Fact, Known, Meters, ResourceKey, Ts, Value, ownership::Scopes},
@@ -21,14 +27,22 @@ struct Figure {
 
 /// The facts of one server's month: created, seen, stopped, started, resized, confirmed.
 fn facts(n: usize) -> (ResourceKey, Vec<Fact>) {
-    let key = ResourceKey { cloud: "bench".into(), kind: "server".into(), resource: format!("{n:032x}") };
+    let key = ResourceKey {
+        cloud: "bench".into(),
+        kind: "server".into(),
+        resource: format!("{n:032x}"),
+    };
     let fact = |aspect, evidence, at: i64, value| Fact {
         key: key.clone(),
         aspect,
         evidence,
         at: Ts::from_second(at),
         from: Ts::from_second(at - 3),
-        seen: Ts::from_second(if evidence == Evidence::Sighting { at + 30 } else { at }),
+        seen: Ts::from_second(if evidence == Evidence::Sighting {
+            at + 30
+        } else {
+            at
+        }),
         value,
         observed_at: Ts::from_second(at + 31),
         pass: 7,
@@ -37,20 +51,63 @@ fn facts(n: usize) -> (ResourceKey, Vec<Fact>) {
     let flavor = |name: &str, vcpus: i64| {
         Value::Known(Known {
             label: name.into(),
-            levels: BTreeMap::from([("vcpus".into(), vcpus), ("memory_bytes".into(), vcpus << 32)]),
+            levels: BTreeMap::from([
+                ("vcpus".into(), vcpus),
+                ("memory_bytes".into(), vcpus << 32),
+            ]),
             attrs: BTreeMap::new(),
         })
     };
-    let mut all = vec![fact(Aspect::State, Evidence::Record, 1000, Value::label("building"))];
-    let steps = [(1030, "active"), (90_000, "stopped"), (180_000, "active"), (400_000, "resized"), (400_900, "active")];
+    let mut all = vec![fact(
+        Aspect::State,
+        Evidence::Record,
+        1000,
+        Value::label("building"),
+    )];
+    let steps = [
+        (1030, "active"),
+        (90_000, "stopped"),
+        (180_000, "active"),
+        (400_000, "resized"),
+        (400_900, "active"),
+    ];
     for (at, state) in steps {
-        all.push(fact(Aspect::State, Evidence::Event, at, Value::label(state)));
-        all.push(fact(Aspect::State, Evidence::Sighting, at, Value::label(state)));
-        let (name, vcpus) = if at < 400_000 { ("b2.c2r4", 2) } else { ("b2.c4r8", 4) };
-        all.push(fact(Aspect::Flavor, Evidence::Sighting, at, flavor(name, vcpus)));
-        all.push(fact(Aspect::Owner, Evidence::Sighting, at, Value::label("p1")));
+        all.push(fact(
+            Aspect::State,
+            Evidence::Event,
+            at,
+            Value::label(state),
+        ));
+        all.push(fact(
+            Aspect::State,
+            Evidence::Sighting,
+            at,
+            Value::label(state),
+        ));
+        let (name, vcpus) = if at < 400_000 {
+            ("b2.c2r4", 2)
+        } else {
+            ("b2.c4r8", 4)
+        };
+        all.push(fact(
+            Aspect::Flavor,
+            Evidence::Sighting,
+            at,
+            flavor(name, vcpus),
+        ));
+        all.push(fact(
+            Aspect::Owner,
+            Evidence::Sighting,
+            at,
+            Value::label("p1"),
+        ));
     }
-    all.push(fact(Aspect::Flavor, Evidence::Event, 400_000, Value::Unknown));
+    all.push(fact(
+        Aspect::Flavor,
+        Evidence::Event,
+        400_000,
+        Value::Unknown,
+    ));
     (key, all)
 }
 
@@ -79,8 +136,16 @@ fn main() {
         }
     });
     let meters = Meters::shipped("existence", &BTreeMap::new()).unwrap();
-    let timelines: Vec<_> = all.iter().map(|(key, f)| fold::fold(key, f.iter().cloned())).collect();
-    let window = measure::Window { from: Ts(0), to: Ts::from_second(2_678_400), watermark: Ts::MAX, as_of: Ts::MAX };
+    let timelines: Vec<_> = all
+        .iter()
+        .map(|(key, f)| fold::fold(key, f.iter().cloned()))
+        .collect();
+    let window = measure::Window {
+        from: Ts(0),
+        to: Ts::from_second(2_678_400),
+        watermark: Ts::MAX,
+        as_of: Ts::MAX,
+    };
     let measuring = best(|| {
         let mut sums = measure::Sums::default();
         for t in &timelines {
@@ -91,12 +156,33 @@ fn main() {
     // What the facts a month's samples every five minutes would be, at the same cost a row: the sampled model this replaces.
     let samples = SERVERS as f64 * 8_928.0;
     let figures = [
-        Figure { name: "fold", value: folding / count, unit: "ns/fact", peer: "hashing the same facts' ids", ratio: folding / ids },
-        Figure { name: "measure", value: measuring / count, unit: "ns/fact", peer: "folding the same facts", ratio: measuring / folding },
-        Figure { name: "rows_kept", value: count, unit: "facts", peer: "five-minute samples of the same month", ratio: count / samples },
+        Figure {
+            name: "fold",
+            value: folding / count,
+            unit: "ns/fact",
+            peer: "hashing the same facts' ids",
+            ratio: folding / ids,
+        },
+        Figure {
+            name: "measure",
+            value: measuring / count,
+            unit: "ns/fact",
+            peer: "folding the same facts",
+            ratio: measuring / folding,
+        },
+        Figure {
+            name: "rows_kept",
+            value: count,
+            unit: "facts",
+            peer: "five-minute samples of the same month",
+            ratio: count / samples,
+        },
     ];
     for f in &figures {
-        println!("{:<12} {:>12.1} {:<8} {:>8.4} x {}", f.name, f.value, f.unit, f.ratio, f.peer);
+        println!(
+            "{:<12} {:>12.1} {:<8} {:>8.4} x {}",
+            f.name, f.value, f.unit, f.ratio, f.peer
+        );
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
     std::fs::write(path, serde_json::to_string_pretty(&figures).unwrap()).unwrap();

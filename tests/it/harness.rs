@@ -49,7 +49,10 @@ impl Plimsoll {
 
     /// With this configuration.
     pub fn with_config(config: std::path::PathBuf) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), config }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            config,
+        }
     }
 
     /// A directory for what the test writes; the data directory is below it.
@@ -60,8 +63,14 @@ impl Plimsoll {
     /// The command, ready to run.
     pub fn command(&self, args: &[&str]) -> std::process::Command {
         let mut c = std::process::Command::new(env!("CARGO_BIN_EXE_plimsoll"));
-        c.args(args).arg("--config").arg(&self.config).arg("--data-dir").arg(self.dir.path().join("data"));
-        c.env("PLIMSOLL_LOG", "warn").env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+        c.args(args)
+            .arg("--config")
+            .arg(&self.config)
+            .arg("--data-dir")
+            .arg(self.dir.path().join("data"));
+        c.env("PLIMSOLL_LOG", "warn")
+            .env("NO_COLOR", "1")
+            .stdin(std::process::Stdio::null());
         c
     }
 
@@ -69,7 +78,11 @@ impl Plimsoll {
     pub fn run(&self, args: &[&str]) -> (i32, String, String) {
         let out = self.command(args).output().unwrap();
         let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
-        (out.status.code().unwrap_or(-1), text(out.stdout), text(out.stderr))
+        (
+            out.status.code().unwrap_or(-1),
+            text(out.stdout),
+            text(out.stderr),
+        )
     }
 
     /// Runs what has to succeed: stdout.

@@ -15,7 +15,17 @@ fn simulated(seed: u64) -> (Plimsoll, Exact) {
     let truth = p.dir().join("truth.json");
     let seed = seed.to_string();
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/scenarios/small.yaml");
-    p.ok(&["simulate", "--scenario", scenario, "--seed", &seed, "--month", "2026-10", "--truth", truth.to_str().unwrap()]);
+    p.ok(&[
+        "simulate",
+        "--scenario",
+        scenario,
+        "--seed",
+        &seed,
+        "--month",
+        "2026-10",
+        "--truth",
+        truth.to_str().unwrap(),
+    ]);
     let truth = json(&std::fs::read_to_string(truth).unwrap());
     (p, integrate(&truth, FROM, TO))
 }
@@ -24,9 +34,21 @@ fn of_usage(usage: &serde_json::Value) -> Exact {
     let mut sums = Exact::new();
     for r in usage["rows"].as_array().unwrap() {
         let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
-        let (d, q) = (&r["dimensions"], text(&r["quantity"]).parse::<i128>().unwrap());
-        assert_eq!(r["observed_s"], r["expected_s"], "a closed made-up month is observed wholly: {r}");
-        let key = (text(&r["tenant"]), text(&r["resource"]), text(&d["flavor"]), text(&d["state"]), text(&r["meter"]));
+        let (d, q) = (
+            &r["dimensions"],
+            text(&r["quantity"]).parse::<i128>().unwrap(),
+        );
+        assert_eq!(
+            r["observed_s"], r["expected_s"],
+            "a closed made-up month is observed wholly: {r}"
+        );
+        let key = (
+            text(&r["tenant"]),
+            text(&r["resource"]),
+            text(&d["flavor"]),
+            text(&d["state"]),
+            text(&r["meter"]),
+        );
         *sums.entry(key).or_default() += q;
     }
     sums.retain(|_, q| *q != 0);
@@ -43,14 +65,39 @@ fn differences(truth: &Exact, got: &Exact) -> Vec<String> {
 
 fn check_seed(seed: u64) {
     let (p, truth) = simulated(seed);
-    assert!(truth.len() > 100, "the truth of a whole month has more than {} entries", truth.len());
+    assert!(
+        truth.len() > 100,
+        "the truth of a whole month has more than {} entries",
+        truth.len()
+    );
     let usage = json(&p.ok(&["usage", "--month", "2026-10", "--format", "json"]));
     let differing = differences(&truth, &of_usage(&usage));
-    assert!(differing.is_empty(), "seed {seed}: {} differ:\n{}", differing.len(), differing[..differing.len().min(12)].join("\n"));
+    assert!(
+        differing.is_empty(),
+        "seed {seed}: {} differ:\n{}",
+        differing.len(),
+        differing[..differing.len().min(12)].join("\n")
+    );
 
     let out = p.dir().join("export");
-    p.ok(&["export", "--month", "2026-10", "--format", "csv", "--out", out.to_str().unwrap()]);
-    p.ok(&["export", "--month", "2026-10", "--format", "jsonl", "--out", out.to_str().unwrap()]);
+    p.ok(&[
+        "export",
+        "--month",
+        "2026-10",
+        "--format",
+        "csv",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    p.ok(&[
+        "export",
+        "--month",
+        "2026-10",
+        "--format",
+        "jsonl",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
     check_export(&truth, &out);
 }
 
@@ -58,7 +105,11 @@ fn check_seed(seed: u64) {
 fn check_export(truth: &Exact, out: &std::path::Path) {
     let prices = list_prices();
     let mut sums = Exact::new();
-    for file in std::fs::read_dir(out).unwrap().map(|f| f.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl")) {
+    for file in std::fs::read_dir(out)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+    {
         for line in std::fs::read_to_string(file).unwrap().lines().map(json) {
             let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
             let quantity: i128 = text(&line["quantity"]).parse().unwrap();
@@ -66,9 +117,19 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
             if line["meter"] == "compute.instance" {
                 // EUR cents per 30 days: quantity s x cents / 2,592,000 s, halves up.
                 let cents = (quantity * prices[&flavor] * 2 + 2_592_000) / (2 * 2_592_000);
-                assert_eq!(text(&line["amount"]), format!("{}.{:02}", cents / 100, cents % 100), "{line}");
+                assert_eq!(
+                    text(&line["amount"]),
+                    format!("{}.{:02}", cents / 100, cents % 100),
+                    "{line}"
+                );
             }
-            let key = (text(&line["tenant"]), text(&line["resource"]), flavor, text(&line["dimensions"]["state"]), text(&line["meter"]));
+            let key = (
+                text(&line["tenant"]),
+                text(&line["resource"]),
+                flavor,
+                text(&line["dimensions"]["state"]),
+                text(&line["meter"]),
+            );
             *sums.entry(key).or_default() += quantity;
         }
     }
@@ -78,12 +139,19 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
 
 /// Flavor -> EUR cents per 30 days, from the published list itself.
 fn list_prices() -> BTreeMap<String, i128> {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prices/price-list-eur.csv")).unwrap();
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/prices/price-list-eur.csv"
+    ))
+    .unwrap();
     text.lines()
         .filter_map(|l| l.strip_prefix("FLAVOR-"))
         .map(|l| {
             let cells: Vec<&str> = l.split(',').collect();
-            (cells[0].to_owned(), cells[6].replace('.', "").parse().unwrap())
+            (
+                cells[0].to_owned(),
+                cells[6].replace('.', "").parse().unwrap(),
+            )
         })
         .collect()
 }
@@ -107,20 +175,44 @@ fn a_made_up_month_equals_the_truth_seed_3() {
 fn a_line_explains_itself_down_to_the_raw_object() {
     let (p, _) = simulated(4);
     let usage = json(&p.ok(&["usage", "--month", "2026-10", "--format", "json"]));
-    let row = usage["rows"].as_array().unwrap().iter().find(|r| r["meter"] == "compute.vcpu").unwrap();
+    let row = usage["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["meter"] == "compute.vcpu")
+        .unwrap();
     let id = row["id"].as_str().unwrap();
-    let e = json(&p.ok(&["explain", id, "--month", "2026-10", "--raw", "--format", "json"]));
+    let e = json(&p.ok(&[
+        "explain", id, "--month", "2026-10", "--raw", "--format", "json",
+    ]));
     assert_eq!(e["row"], *row);
-    let sum: i128 = e["pieces"].as_array().unwrap().iter().map(|piece| piece["level"].as_str().unwrap().parse::<i128>().unwrap()).sum();
+    let sum: i128 = e["pieces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|piece| piece["level"].as_str().unwrap().parse::<i128>().unwrap())
+        .sum();
     assert!(sum > 0);
     let facts = e["facts"].as_array().unwrap();
     assert!(facts.len() >= 5 && e["passes"].as_array().is_some_and(|p| !p.is_empty()));
     for f in facts {
         let hash = f["raw"].as_str().unwrap();
-        assert!(e["raws"][hash].as_str().unwrap().contains(row["resource"].as_str().unwrap()), "the object behind the fact names the server");
+        assert!(
+            e["raws"][hash]
+                .as_str()
+                .unwrap()
+                .contains(row["resource"].as_str().unwrap()),
+            "the object behind the fact names the server"
+        );
     }
     let text = p.ok(&["explain", id, "--month", "2026-10"]);
-    assert!(text.contains("What counts") && text.contains("sha256"), "{text}");
+    assert!(
+        text.contains("What counts") && text.contains("sha256"),
+        "{text}"
+    );
     let (code, _, err) = p.run(&["explain", "0000", "--month", "2026-10"]);
-    assert!(code == 1 && err.contains("no usage line has the id"), "{code} {err}");
+    assert!(
+        code == 1 && err.contains("no usage line has the id"),
+        "{code} {err}"
+    );
 }

@@ -48,7 +48,12 @@ pub(crate) fn integrate(truth: &Value, from: i64, to: i64) -> Exact {
             "state" => now.state = text("state"),
             "flavor" => {
                 now.flavor = text("state");
-                now.levels = e["levels"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_i64().unwrap())).collect();
+                now.levels = e["levels"]
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.as_i64().unwrap()))
+                    .collect();
             }
             "owner" => {}
             other => panic!("an aspect nobody knows: {other}"),
@@ -64,7 +69,16 @@ fn count(sums: &mut Exact, id: &str, now: &Now, until: i64, from: i64) {
     // Written out here on purpose: what `existence` means, in words of its own.
     let exists = matches!(
         now.state.as_str(),
-        "active" | "paused" | "suspended" | "stopped" | "rescued" | "resized" | "shelved" | "shelved_offloaded" | "soft-delete" | "error"
+        "active"
+            | "paused"
+            | "suspended"
+            | "stopped"
+            | "rescued"
+            | "resized"
+            | "shelved"
+            | "shelved_offloaded"
+            | "soft-delete"
+            | "error"
     );
     let lasted = until - now.since.max(from);
     if !exists || lasted <= 0 {
@@ -72,13 +86,28 @@ fn count(sums: &mut Exact, id: &str, now: &Now, until: i64, from: i64) {
     }
     let meters = [
         ("compute.instance", 1),
-        ("compute.vcpu", now.levels.get("vcpus").copied().unwrap_or(0)),
-        ("compute.memory", now.levels.get("memory_bytes").copied().unwrap_or(0)),
-        ("compute.local_disk", now.levels.get("local_disk_bytes").copied().unwrap_or(0)),
+        (
+            "compute.vcpu",
+            now.levels.get("vcpus").copied().unwrap_or(0),
+        ),
+        (
+            "compute.memory",
+            now.levels.get("memory_bytes").copied().unwrap_or(0),
+        ),
+        (
+            "compute.local_disk",
+            now.levels.get("local_disk_bytes").copied().unwrap_or(0),
+        ),
         ("compute.gpu", now.levels.get("gpus").copied().unwrap_or(0)),
     ];
     for (meter, level) in meters.into_iter().filter(|(_, l)| *l != 0) {
-        let key = (now.tenant.clone(), id.to_owned(), now.flavor.clone(), now.state.clone(), meter.to_owned());
+        let key = (
+            now.tenant.clone(),
+            id.to_owned(),
+            now.flavor.clone(),
+            now.state.clone(),
+            meter.to_owned(),
+        );
         *sums.entry(key).or_default() += i128::from(level) * i128::from(lasted);
     }
 }
