@@ -1,176 +1,158 @@
 //! Configuration: one YAML file -> validated types. Every error at once, with file:line:col, key path and hint.
+//!
+//! A file passes four judges. `yaml` reads it into a tree that knows where everything stands; `shape` holds the tree
+//! against the schema of the raw types (unknown keys, missing keys, forms of values); what has passed becomes those raw
+//! types; the judges of the sections then ask what only they know: are names unique, are secrets there, do rules agree. A
+//! part that was refused does not keep the others from being judged.
 
-use crate::domain::{PriceBook, Tenancy, meter::Counts};
-use chrono_tz::Tz;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
-use url::Url;
+pub mod book;
+mod check;
+mod checker;
+mod clouds;
+mod leaf;
+mod problem;
+mod raw;
+mod schema;
+mod sections;
+mod shape;
+mod sources;
+mod tenancy;
+#[cfg(test)]
+mod tests;
+mod types;
+mod yaml;
 
-/// The whole configuration, validated.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where it was read from.
-    pub path: PathBuf,
-    /// Where facts are kept.
-    pub store: Store,
-    /// What is read. Names are unique.
-    pub sources: Vec<Source>,
-    /// Who pays.
-    pub tenancy: Tenancy,
-    /// What counts.
-    pub meters: Metering,
-    /// What it costs; `None` while no book is configured.
-    pub prices: Option<PriceBook>,
-    /// Where the program listens.
-    pub http: Http,
+pub use check::{Holds, Report, check};
+pub use problem::{Problem, Severity};
+pub use schema::{price_book_schema, schema};
+pub use types::{
+    Config, Credentials, Http, MeterRules, Metering, OpenStack, Secret, Source, Store, StoreAt,
+};
+
+use checker::{Checker, Env};
+use problem::{At, Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path as FilePath, PathBuf},
+};
+
+/// What the command line says over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--data-dir`, relative to the working directory.
+    pub data_dir: Option<PathBuf>,
 }
 
-/// Where facts are kept.
-#[derive(Debug, Clone)]
-pub struct Store {
-    /// Engine, spool and state of this process. `--data-dir` overrides it.
-    pub data_dir: PathBuf,
-    /// Embedded engine or a remote ClickHouse.
-    pub at: StoreAt,
-    /// How long an insert may take before it is tried again; an export's as-of is never later than now less this.
-    pub insert_timeout_s: u32,
-    /// The spool may hold so many bytes; past it collection pauses and says so.
-    pub spool_max_bytes: u64,
+/// Reads and judges a configuration. Reads the files that it names and the environment; reaches nothing else.
+///
+/// # Errors
+/// Every problem at once, warnings included; at least one of them an error.
+pub fn load(path: Option<&FilePath>, overrides: &Overrides) -> Result<Config, Vec<Problem>> {
+    load_with(path, overrides, &|name| std::env::var(name).ok())
 }
 
-/// Embedded or remote.
-#[derive(Debug, Clone)]
-pub enum StoreAt {
-    /// The engine as a child process.
-    Embedded {
-        /// Its memory limit.
-        memory_max_bytes: u64,
-    },
-    /// A ClickHouse elsewhere.
-    Remote {
-        /// `https://clickhouse.example:8443`.
-        url: Url,
-        /// Database; made if it is not there.
-        database: String,
-        /// User.
-        user: String,
-        /// Password.
-        password: Secret,
-        /// A CA bundle (PEM) beside the system's.
-        ca_file: Option<PathBuf>,
-    },
+fn load_with(
+    path: Option<&FilePath>,
+    overrides: &Overrides,
+    env: Env<'_>,
+) -> Result<Config, Vec<Problem>> {
+    let Some(path) = path else {
+        let hint = "name one by --config or PLIMSOLL_CONFIG: deploy/quickstart.yaml runs at once on a simulated cloud, \
+                    deploy/plimsoll.yaml is the commented example to copy";
+        let file = FilePath::new("plimsoll");
+        return Err(vec![Problem::error(
+            file,
+            At::NOWHERE,
+            &Path::default(),
+            "there is no configuration",
+            hint,
+        )]);
+    };
+    let text = yaml::read_text(path).map_err(|problem| vec![problem])?;
+    judge(path, &text, overrides, env)
 }
 
-/// A source.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// An OpenStack region.
-    OpenStack(OpenStack),
-}
-
-impl Source {
-    /// Its name: the `cloud` of its facts.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::OpenStack(o) => &o.name,
+fn judge(
+    file: &FilePath,
+    text: &str,
+    overrides: &Overrides,
+    env: Env<'_>,
+) -> Result<Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let Some(root) = yaml::parse(file, text, &mut problems) else {
+        return Err(problems);
+    };
+    let shaped = shape::check(file, &root, &schema(), &mut problems);
+    let mut c = Checker {
+        file: file.to_owned(),
+        root,
+        problems,
+        env,
+    };
+    let config = shaped.and_then(|value| sections(&mut c, value, overrides));
+    let (mut errors, warnings): (Vec<Problem>, Vec<Problem>) =
+        c.problems.into_iter().partition(Problem::is_error);
+    match config {
+        Some(config) if errors.is_empty() => Ok(Config { warnings, ..config }),
+        _ => {
+            errors.sort_by(|a, b| {
+                (a.file != file, &a.file, a.line, a.col).cmp(&(
+                    b.file != file,
+                    &b.file,
+                    b.line,
+                    b.col,
+                ))
+            });
+            errors.extend(warnings);
+            Err(errors)
         }
     }
 }
 
-/// An OpenStack region.
-#[derive(Debug, Clone)]
-pub struct OpenStack {
-    /// The `cloud` of its facts. Never changed once facts are kept.
-    pub name: String,
-    /// Keystone v3, `https://keystone.example:5000/v3`.
-    pub auth_url: Url,
-    /// Who we are there.
-    pub credentials: Credentials,
-    /// Region of the catalogue; `None`: the catalogue has only one.
-    pub region: Option<String>,
-    /// `public`, `internal` or `admin`.
-    pub interface: String,
-    /// Seconds between passes for changes.
-    pub interval_s: u32,
-    /// Seconds between full lists.
-    pub full_interval_s: u32,
-    /// Requests at once.
-    pub concurrency: u32,
-    /// Items a page; the cloud may give fewer.
-    pub page_size: u32,
-    /// Seconds for one request.
-    pub timeout_s: u32,
-    /// Largest body that is read.
-    pub body_max_bytes: u64,
-    /// A CA bundle (PEM) beside the system's.
-    pub ca_file: Option<PathBuf>,
-    /// PCI aliases (regular expression, whole) that are GPUs, in a flavor's `pci_passthrough:alias`.
-    pub gpu_alias: String,
-}
-
-/// How to log in to Keystone.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// User name and password, scoped to a project.
-    Password {
-        /// User name.
-        username: String,
-        /// Domain name of the user.
-        user_domain: String,
-        /// Project to scope to.
-        project: String,
-        /// Domain name of the project.
-        project_domain: String,
-        /// Password.
-        password: Secret,
-    },
-    /// An application credential; its scope is its project.
-    ApplicationCredential {
-        /// Id.
-        id: String,
-        /// Secret.
-        secret: Secret,
-    },
-}
-
-/// What counts.
-#[derive(Debug, Clone)]
-pub struct Metering {
-    /// Months are months here.
-    pub time_zone: Tz,
-    /// `existence` or `active`.
-    pub preset: String,
-    /// By meter.
-    pub exceptions: BTreeMap<String, Counts>,
-}
-
-/// Where the program listens.
-#[derive(Debug, Clone)]
-pub struct Http {
-    /// Loopback only, until authentication is configured.
-    pub listen: SocketAddr,
-}
-
-/// A secret that no format string can print.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps it.
-    #[must_use]
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+fn sections(
+    c: &mut Checker<'_>,
+    mut value: serde_json::Value,
+    overrides: &Overrides,
+) -> Option<Config> {
+    // Without sources the rest is judged all the same; that they are missing is known.
+    if value["sources"].is_null() {
+        value["sources"] = serde_json::json!([]);
     }
-
-    /// Hands it out, to be sent to the one it is for.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
+    let top = Path::default();
+    let part = raw::Part(serde_json::from_value::<raw::Plimsoll>(value).ok());
+    let raw = c.part(part, &top)?;
+    let store = c
+        .part(raw.store, &top.key("store"))
+        .and_then(|s| sections::store(c, s, overrides.data_dir.clone()));
+    let names: BTreeSet<String> = raw
+        .sources
+        .iter()
+        .filter_map(|s| s.0.as_ref())
+        .map(|s| s.name.clone())
+        .collect();
+    let sources = sources::sources(c, raw.sources);
+    let meters = c
+        .part(raw.meters, &top.key("meters"))
+        .map(|m| sections::meters(c, m));
+    let zone = meters.as_ref().map_or(chrono_tz::UTC, |m| m.time_zone);
+    let tenancy = c
+        .part(raw.tenancy, &top.key("tenancy"))
+        .map(|t| tenancy::tenancy(c, t, &names, zone));
+    let prices = raw
+        .prices
+        .and_then(|p| c.part(p, &top.key("prices")))
+        .and_then(|p| sections::prices(c, &p));
+    let http = c
+        .part(raw.http, &top.key("http"))
+        .map(|h| sections::http(c, &h));
+    Some(Config {
+        path: c.file.clone(),
+        store: store?,
+        sources,
+        tenancy: tenancy?,
+        meters: meters?,
+        prices,
+        http: http?,
+        warnings: Vec::new(),
+    })
 }

@@ -1,6 +1,6 @@
 //! Meters: named quantities in base units, declared in `schemas/meters/*.toml`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
@@ -8,7 +8,7 @@ const SHIPPED: [(&str, &str); 1] =
     [("schemas/meters/compute.toml", include_str!("../../schemas/meters/compute.toml"))];
 
 /// One meter.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// `compute.vcpu`.
@@ -24,7 +24,7 @@ pub struct Meter {
     /// What may be priced apart.
     pub dimensions: Vec<String>,
     /// States that count, filled from the preset or the configuration.
-    #[serde(skip)]
+    #[serde(default)]
     pub states: BTreeSet<String>,
 }
 
@@ -45,7 +45,8 @@ pub enum Counts {
 }
 
 /// All meters in force, with the states that count for each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Meters {
     /// By name.
     pub by_name: BTreeMap<String, Meter>,

@@ -1,16 +1,19 @@
 //! Price books as data: meters -> SKUs -> prices as rationals. `config` reads them, `rating` applies them.
 
 use super::money::{Rational, Rounding};
+use chrono::NaiveDate;
 use num_bigint::BigInt;
 use std::collections::BTreeMap;
 
 /// A price book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PriceBook {
     /// For people.
     pub name: String,
     /// ISO 4217.
     pub currency: String,
+    /// The first day it is meant for, in the provider's time zone; recorded with it.
+    pub valid_from: NaiveDate,
     /// The one declared rounding: of each line, to so many decimals.
     pub decimals: u32,
     /// How halves go.
@@ -19,6 +22,8 @@ pub struct PriceBook {
     pub prices: Vec<Price>,
     /// SHA-256 (hex) of the file.
     pub hash: String,
+    /// The file itself: what is stored under that hash.
+    pub text: String,
 }
 
 /// A price: amount per quantity of a unit per period.

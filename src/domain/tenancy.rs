@@ -1,11 +1,11 @@
 //! Tenancy rules: how a scope finds its tenant and contract. Data only; `attribute` applies it.
 
 use super::Ts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All rules, in order. The first rule that applies to a scope decides; a rule that gives two answers decides that nobody owns it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenancy {
     /// In order of precedence.
     pub rules: Vec<Rule>,
@@ -14,7 +14,7 @@ pub struct Tenancy {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// A project tag that begins with this: the rest is the contract. Two of them on one project, or an empty rest: nobody's.
@@ -47,7 +47,7 @@ pub enum Rule {
 }
 
 /// An entry of a dated list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     /// Project id, or `domain name/project name`.
     pub scope: String,

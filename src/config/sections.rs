@@ -1,0 +1,180 @@
+//! Judges the sections store, meters, prices and http.
+
+use super::{
+    book,
+    checker::Checker,
+    problem::Path,
+    raw,
+    types::{Http, Metering, Store, StoreAt},
+};
+use crate::domain::{
+    Meters, PriceBook,
+    meter::{BadMeters, Counts},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+/// States a server can be in (Nova's `vm_state`, and a build that failed): the words that may count.
+const STATES: [&str; 12] = [
+    "active",
+    "building",
+    "paused",
+    "suspended",
+    "stopped",
+    "rescued",
+    "resized",
+    "soft-delete",
+    "error",
+    "shelved",
+    "shelved_offloaded",
+    "build_error",
+];
+
+/// Judges where facts are kept.
+pub(super) fn store(
+    c: &mut Checker<'_>,
+    raw: raw::Store,
+    data_dir: Option<PathBuf>,
+) -> Option<Store> {
+    let path = Path::default().key("store");
+    c.within(&path.key("insert_timeout"), &raw.insert_timeout, 1, 600);
+    c.at_least(&path.key("spool_max"), &raw.spool_max, 1 << 20);
+    if raw.remote.is_some() && raw.embedded.is_some() {
+        c.error(
+            &path.key("remote"),
+            "stands beside `embedded`",
+            "facts are kept in one place: keep one of them",
+        );
+    }
+    let embedded = at_embedded(c, raw.embedded, &path.key("embedded"));
+    let at = match raw.remote {
+        Some(remote) => at_remote(c, remote, &path.key("remote"))?,
+        None => embedded?,
+    };
+    Some(Store {
+        data_dir: data_dir.unwrap_or_else(|| c.beside(&raw.data_dir)),
+        at,
+        insert_timeout_s: raw.insert_timeout.0,
+        spool_max_bytes: raw.spool_max.0,
+    })
+}
+
+fn at_embedded(
+    c: &mut Checker<'_>,
+    embedded: Option<raw::Part<raw::Embedded>>,
+    path: &Path,
+) -> Option<StoreAt> {
+    let memory_max = match embedded {
+        Some(part) => c.part(part, path)?.memory_max,
+        None => raw::Embedded::memory_max(),
+    };
+    c.at_least(&path.key("memory_max"), &memory_max, 512 << 20);
+    Some(StoreAt::Embedded {
+        memory_max_bytes: memory_max.0,
+    })
+}
+
+fn at_remote(c: &mut Checker<'_>, remote: raw::Part<raw::Remote>, path: &Path) -> Option<StoreAt> {
+    let remote = c.part(remote, path)?;
+    let password = c.part(remote.password, &path.key("password"));
+    let password = password.and_then(|p| c.secret(&p, &path.key("password")));
+    let ca_file = c.ca_file(remote.ca_file.as_deref(), &path.key("ca_file"));
+    let url = c.part(remote.url, &path.key("url"))?.0;
+    c.in_clear(&url, &path.key("url"));
+    Some(StoreAt::Remote {
+        url,
+        database: remote.database,
+        user: remote.user,
+        password: password?,
+        ca_file,
+    })
+}
+
+/// Judges what counts.
+pub(super) fn meters(c: &mut Checker<'_>, raw: raw::Meters) -> Metering {
+    let path = Path::default().key("meters");
+    // One at a time, so that all problems show at once.
+    if let Err(e) = Meters::shipped(&raw.preset, &BTreeMap::new()) {
+        c.error(&path.key("preset"), e.to_string(), "");
+    }
+    let mut exceptions = BTreeMap::new();
+    for (meter, states) in raw.states {
+        let path = path.key("states").key(&meter);
+        let counts = match states {
+            raw::States::Preset(name) => Counts::Preset(name),
+            raw::States::These(states) => {
+                for (i, state) in states
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, s)| !STATES.contains(&s.as_str()))
+                {
+                    let hint = super::shape::unknown_hint(state, STATES.into_iter());
+                    c.error(
+                        &path.index(i),
+                        format!("`{state}` is no state of a server"),
+                        hint,
+                    );
+                }
+                Counts::States(states.into_iter().collect::<BTreeSet<_>>())
+            }
+        };
+        let one = BTreeMap::from([(meter, counts)]);
+        if let Err(e) = Meters::shipped("existence", &one) {
+            let hint = if matches!(e, BadMeters::Meter(_)) {
+                known_meters(&one)
+            } else {
+                String::new()
+            };
+            c.error(&path, e.to_string(), hint);
+        }
+        exceptions.extend(one);
+    }
+    Metering {
+        time_zone: raw.time_zone.0,
+        preset: raw.preset,
+        exceptions,
+    }
+}
+
+fn known_meters(asked: &BTreeMap<String, Counts>) -> String {
+    let Ok(known) = Meters::shipped("existence", &BTreeMap::new()) else {
+        return String::new();
+    };
+    let asked = asked.keys().next().map_or("", String::as_str);
+    super::shape::unknown_hint(asked, known.by_name.keys().map(String::as_str))
+}
+
+/// Judges the price book that is named.
+pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices) -> Option<PriceBook> {
+    let path = Path::default().key("prices").key("book");
+    let file = c.beside(&raw.book);
+    if !file.is_file() {
+        c.error(
+            &path,
+            format!("{} is not there", file.display()),
+            "the path is relative to the configuration's directory",
+        );
+        return None;
+    }
+    let (book, problems) = book::judge(&file);
+    c.problems.extend(problems);
+    book
+}
+
+/// Judges where the program listens.
+pub(super) fn http(c: &mut Checker<'_>, raw: &raw::Http) -> Http {
+    let listen = raw.listen.0;
+    if !listen.ip().is_loopback() {
+        let what = format!(
+            "{listen} is reachable from elsewhere, and there is no authentication yet: only loopback is allowed"
+        );
+        c.error(
+            &Path::default().key("http").key("listen"),
+            what,
+            "listen on 127.0.0.1 and put a proxy that authenticates before it",
+        );
+    }
+    Http { listen }
+}

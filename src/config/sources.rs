@@ -1,0 +1,233 @@
+//! Judges sources: who we are there, and how hard we may ask.
+
+use super::{
+    checker::Checker,
+    clouds,
+    problem::Path,
+    raw,
+    types::{Credentials, OpenStack, Source},
+};
+use std::collections::BTreeMap;
+
+/// Judges all sources. Those that cannot be used are left out; the problems say why.
+pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> Vec<Source> {
+    let path = Path::default().key("sources");
+    if raw.is_empty() && c.sound(&path) {
+        c.warn(
+            &path,
+            "is empty, so nothing is collected",
+            "deploy/plimsoll.yaml shows a source",
+        );
+    }
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let mut sources = Vec::new();
+    for (i, part) in raw.into_iter().enumerate() {
+        let path = path.index(i);
+        let Some(raw) = c.part(part, &path) else {
+            continue;
+        };
+        if let Some(first) = names.get(&raw.name) {
+            let what = format!("`{}` is already the name of sources[{first}]", raw.name);
+            c.error(
+                &path.key("name"),
+                what,
+                "names are unique: facts are told apart by them",
+            );
+        }
+        names.entry(raw.name.clone()).or_insert(i);
+        sources.extend(match raw.kind {
+            raw::SourceKind::Openstack => open_stack(c, &raw, &path).map(Source::OpenStack),
+        });
+    }
+    sources
+}
+
+fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<OpenStack> {
+    bounds(c, raw, path);
+    let login = login(c, raw, path);
+    let ca_file = c.ca_file(raw.ca_file.as_deref(), &path.key("ca_file"));
+    let login = login?;
+    let interface = raw.interface.map(|i| i.as_str().to_owned());
+    Some(OpenStack {
+        name: raw.name.clone(),
+        auth_url: login.auth_url,
+        credentials: login.credentials,
+        region: raw.region.clone().or(login.region),
+        interface: interface
+            .or(login.interface)
+            .unwrap_or_else(|| "public".to_owned()),
+        interval_s: raw.interval.0,
+        full_interval_s: raw.full_interval.0,
+        concurrency: raw.concurrency,
+        page_size: raw.page_size,
+        timeout_s: raw.timeout.0,
+        body_max_bytes: raw.body_max.0,
+        ca_file: ca_file.or(login.ca_file),
+        gpu_alias: raw.gpu_alias.0.clone(),
+    })
+}
+
+fn bounds(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) {
+    let lengths = [
+        ("interval", &raw.interval, 1, 86_400),
+        ("full_interval", &raw.full_interval, 1, 7 * 86_400),
+        ("timeout", &raw.timeout, 1, 3_600),
+    ];
+    for (key, length, min, max) in lengths {
+        c.within(&path.key(key), length, min, max);
+    }
+    if raw.full_interval.0 < raw.interval.0 {
+        let what = format!(
+            "{} is shorter than `interval` ({})",
+            raw.full_interval, raw.interval
+        );
+        c.error(
+            &path.key("full_interval"),
+            what,
+            "full lists are the rarer ones",
+        );
+    }
+    c.at_least(&path.key("body_max"), &raw.body_max, 64 << 10);
+}
+
+/// What it takes to log in, and what a clouds.yaml may add.
+pub(super) struct Login {
+    pub(super) auth_url: url::Url,
+    pub(super) credentials: Credentials,
+    pub(super) region: Option<String>,
+    pub(super) interface: Option<String>,
+    pub(super) ca_file: Option<std::path::PathBuf>,
+}
+
+const WAYS: &str =
+    "give `username`, `project` and `password`, or `application_credential`, or `cloud`";
+
+fn login(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Login> {
+    let of_user = [
+        ("username", raw.username.is_some()),
+        ("user_domain", raw.user_domain.is_some()),
+        ("project", raw.project.is_some()),
+        ("project_domain", raw.project_domain.is_some()),
+        ("password", raw.password.is_some()),
+    ];
+    let first_of_user = of_user
+        .iter()
+        .find(|(_, there)| *there)
+        .map(|(key, _)| *key);
+    // Secrets are looked for even where something else is wrong, so that all problems show at once.
+    let app = raw
+        .application_credential
+        .as_ref()
+        .map(|a| application(c, a, &path.key("application_credential")));
+    let secret = raw
+        .password
+        .as_ref()
+        .and_then(|p| c.secret(p, &path.key("password")));
+    if let Some(cloud) = &raw.cloud {
+        let others = [
+            ("auth_url", raw.auth_url.is_some()),
+            (
+                "application_credential",
+                raw.application_credential.is_some(),
+            ),
+        ];
+        for (key, _) in others.iter().chain(&of_user).filter(|(_, there)| *there) {
+            c.error(
+                &path.key(key),
+                "stands beside `cloud`, which already says it",
+                "keep one of them",
+            );
+        }
+        return clouds::login(c, cloud, raw.clouds_yaml.as_deref(), path);
+    }
+    if raw.clouds_yaml.is_some() {
+        c.error(
+            &path.key("clouds_yaml"),
+            "needs `cloud`, the name of a cloud in it",
+            "add `cloud`",
+        );
+    }
+    let credentials = match (app, first_of_user) {
+        (Some(_), Some(key)) => {
+            c.error(
+                &path.key(key),
+                "stands beside `application_credential`",
+                "keep one of them",
+            );
+            None
+        }
+        (Some(app), None) => app,
+        (None, Some(_)) => password(c, raw, secret, path),
+        (None, None) => {
+            if !["application_credential", "password", "username"]
+                .iter()
+                .any(|k| c.root.has(&path.key(k)))
+            {
+                c.error(path, "says nobody to log in as", WAYS);
+            }
+            None
+        }
+    };
+    match &raw.auth_url {
+        None => missing(
+            c,
+            path,
+            "auth_url",
+            "the URL of Keystone, https://cloud.example:5000/v3",
+        ),
+        Some(url) => c.in_clear(&url.0, &path.key("auth_url")),
+    }
+    Some(Login {
+        auth_url: raw.auth_url.as_ref()?.0.clone(),
+        credentials: credentials?,
+        region: None,
+        interface: None,
+        ca_file: None,
+    })
+}
+
+fn application(
+    c: &mut Checker<'_>,
+    raw: &raw::Part<raw::ApplicationCredential>,
+    path: &Path,
+) -> Option<Credentials> {
+    let raw = c.part(raw.clone(), path)?;
+    let secret = c
+        .part(raw.secret, &path.key("secret"))
+        .and_then(|s| c.secret(&s, &path.key("secret")));
+    Some(Credentials::ApplicationCredential {
+        id: c.part(raw.id, &path.key("id"))?,
+        secret: secret?,
+    })
+}
+
+fn password(
+    c: &mut Checker<'_>,
+    raw: &raw::Source,
+    password: Option<super::Secret>,
+    path: &Path,
+) -> Option<Credentials> {
+    let parts = [
+        ("username", raw.username.is_some()),
+        ("project", raw.project.is_some()),
+        ("password", raw.password.is_some()),
+    ];
+    for (key, _) in parts.iter().filter(|(_, there)| !there) {
+        missing(c, path, key, WAYS);
+    }
+    let domain = |d: &Option<String>| d.clone().unwrap_or_else(|| "Default".to_owned());
+    Some(Credentials::Password {
+        username: raw.username.clone()?,
+        user_domain: domain(&raw.user_domain),
+        project: raw.project.clone()?,
+        project_domain: domain(&raw.project_domain),
+        password: password?,
+    })
+}
+
+/// Says that a key is missing, unless it is there and was refused, which is known then.
+fn missing(c: &mut Checker<'_>, path: &Path, key: &str, hint: &str) {
+    if !c.root.has(&path.key(key)) {
+        c.error(&path.key(key), "is missing", hint);
+    }
+}

@@ -1,0 +1,257 @@
+//! Judges tenancy rules.
+
+use super::{
+    checker::Checker,
+    leaf::{Moment, anchored},
+    problem::Path,
+    raw,
+    shape::unknown_hint,
+};
+use crate::domain::{
+    Tenancy, Ts,
+    tenancy::{Listed, Rule},
+};
+use chrono_tz::Tz;
+use regex::Regex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What rules refer to.
+struct Context<'a> {
+    contracts: &'a BTreeMap<String, String>,
+    sources: &'a BTreeSet<String>,
+    zone: Tz,
+}
+
+/// Judges all rules. `sources` are the names of all sources, `zone` the provider's.
+pub(super) fn tenancy(
+    c: &mut Checker<'_>,
+    raw: raw::Tenancy,
+    sources: &BTreeSet<String>,
+    zone: Tz,
+) -> Tenancy {
+    let path = Path::default().key("tenancy").key("rules");
+    let mut rules = Vec::new();
+    if raw.rules.is_empty() {
+        c.warn(
+            &path,
+            "is empty, so all usage is unattributed",
+            "write `- project_tag: \"contract:\"`",
+        );
+    }
+    let context = Context {
+        contracts: &raw.contracts,
+        sources,
+        zone,
+    };
+    for (i, part) in raw.rules.into_iter().enumerate() {
+        let path = path.index(i);
+        if let Some(raw) = c.part(part, &path) {
+            rules.push(rule(c, raw, &context, &path));
+        }
+    }
+    Tenancy {
+        rules,
+        contracts: raw.contracts,
+    }
+}
+
+fn rule(c: &mut Checker<'_>, raw: raw::Rule, context: &Context<'_>, path: &Path) -> Rule {
+    match raw {
+        raw::Rule::ProjectTag(r) => Rule::ProjectTag {
+            prefix: r.project_tag,
+        },
+        raw::Rule::Domain(r) => {
+            agrees(c, &r.tenant, &r.contract, context, path);
+            Rule::Domain {
+                domain: r.domain,
+                tenant: r.tenant,
+                contract: r.contract,
+            }
+        }
+        raw::Rule::ProjectName(r) => {
+            let pattern = r.project_name.0;
+            if let Ok(regex) = Regex::new(&anchored(&pattern)) {
+                references(c, &regex, &r.tenant, &path.key("tenant"));
+                references(c, &regex, &r.contract, &path.key("contract"));
+            }
+            if !r.tenant.contains('$') && !r.contract.contains('$') {
+                agrees(c, &r.tenant, &r.contract, context, path);
+            }
+            Rule::ProjectName {
+                pattern,
+                domain: r.domain,
+                tenant: r.tenant,
+                contract: r.contract,
+            }
+        }
+        raw::Rule::List(r) => {
+            let path = path.key("list");
+            let mut entries = Vec::new();
+            for (i, part) in r.list.into_iter().enumerate() {
+                let path = path.index(i);
+                if let Some(raw) = c.part(part, &path) {
+                    entries.push((i, listed(c, raw, context, &path)));
+                }
+            }
+            contradictions(c, &entries, &path);
+            Rule::List(entries.into_iter().map(|(_, entry)| entry).collect())
+        }
+    }
+}
+
+/// A rule that names tenant and contract must not contradict `contracts`.
+fn agrees(c: &mut Checker<'_>, tenant: &str, contract: &str, context: &Context<'_>, path: &Path) {
+    match context.contracts.get(contract) {
+        Some(known) if known != tenant => {
+            let what = format!(
+                "`{tenant}` is not the tenant of `{contract}`: tenancy.contracts says `{known}`"
+            );
+            c.error(&path.key("tenant"), what, "make both say the same");
+        }
+        None if !context.contracts.is_empty() => {
+            let hint = unknown_hint(
+                contract,
+                context.contracts.keys().map(String::as_str).take(20),
+            );
+            c.error(
+                &path.key("contract"),
+                format!("`{contract}` is not in tenancy.contracts"),
+                hint,
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Every `$1`, `$name` and `${name}` of a template must be a group of the expression.
+fn references(c: &mut Checker<'_>, regex: &Regex, template: &str, path: &Path) {
+    let names: BTreeSet<&str> = regex.capture_names().flatten().collect();
+    for reference in referenced(template) {
+        let there = match reference.parse::<usize>() {
+            Ok(n) => n < regex.captures_len(),
+            Err(_) => names.contains(reference),
+        };
+        if !there {
+            let what = format!(
+                "`${reference}` is no group of project_name, which has {}",
+                regex.captures_len() - 1
+            );
+            c.error(path, what, "groups are `(...)`, counted from 1; write `${1}` before a letter or digit, `$$` for a dollar");
+        }
+    }
+}
+
+/// The references of a template, by the rule of `regex::Captures::expand`: braces, or the longest run of letters, digits and `_`.
+fn referenced(template: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = template;
+    while let Some((_, after)) = rest.split_once('$') {
+        if let Some(escaped) = after.strip_prefix('$') {
+            rest = escaped;
+            continue;
+        }
+        if let Some((name, after)) = after.strip_prefix('{').and_then(|a| a.split_once('}')) {
+            found.push(name);
+            rest = after;
+            continue;
+        }
+        let end = after
+            .find(|ch: char| !ch.is_ascii_alphanumeric() && ch != '_')
+            .unwrap_or(after.len());
+        if end > 0 {
+            found.push(&after[..end]);
+        }
+        rest = &after[end..];
+    }
+    found
+}
+
+fn listed(c: &mut Checker<'_>, raw: raw::Listed, context: &Context<'_>, path: &Path) -> Listed {
+    agrees(c, &raw.tenant, &raw.contract, context, path);
+    if let Some(source) = raw
+        .source
+        .as_ref()
+        .filter(|s| !context.sources.contains(*s))
+    {
+        let hint = unknown_hint(source, context.sources.iter().map(String::as_str));
+        c.error(
+            &path.key("source"),
+            format!("there is no source `{source}`"),
+            hint,
+        );
+    }
+    let mut time = |key: &str, moment: Option<Moment>| -> Option<Ts> {
+        let moment = moment?;
+        let t = moment.0.in_zone(context.zone);
+        if t.is_none() {
+            c.error(
+                &path.key(key),
+                "is outside the calendar",
+                "write it as 2026-10-01",
+            );
+        }
+        t
+    };
+    let (from, to) = (time("from", raw.from), time("to", raw.to));
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        c.error(
+            &path.key("to"),
+            format!("{to} is not after `from` ({from})"),
+            "`to` is exclusive: the first instant that no longer counts",
+        );
+    }
+    Listed {
+        scope: raw.scope,
+        cloud: raw.source,
+        tenant: raw.tenant,
+        contract: raw.contract,
+        from,
+        to,
+    }
+}
+
+/// Warns of entries (with their places in the list) that hold at once with different answers.
+fn contradictions(c: &mut Checker<'_>, entries: &[(usize, Listed)], path: &Path) {
+    let mut by_scope: BTreeMap<&str, Vec<&(usize, Listed)>> = BTreeMap::new();
+    for entry in entries {
+        let others = by_scope.entry(&entry.1.scope).or_default();
+        if let Some((other, _)) = others.iter().find(|o| contradict(&entry.1, &o.1)) {
+            let what = format!(
+                "contradicts entry {other} while both hold: then nobody owns `{}`",
+                entry.1.scope
+            );
+            c.warn(
+                &path.index(entry.0),
+                what,
+                "let one end (`to`) where the other begins (`from`)",
+            );
+        }
+        others.push(entry);
+    }
+}
+
+fn contradict(a: &Listed, b: &Listed) -> bool {
+    let same_cloud = a.cloud.is_none() || b.cloud.is_none() || a.cloud == b.cloud;
+    let starts_before_end =
+        |x: &Listed, y: &Listed| x.from.unwrap_or(Ts::MIN) < y.to.unwrap_or(Ts::MAX);
+    let at_once = starts_before_end(a, b) && starts_before_end(b, a);
+    same_cloud && at_once && (&a.tenant, &a.contract) != (&b.tenant, &b.contract)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_those_that_expand_sees() {
+        assert_eq!(referenced("$1-x"), ["1"]);
+        assert_eq!(referenced("$1x ${1}x $$2 a$ $who."), ["1x", "1", "who"]);
+        assert!(
+            referenced("plain").is_empty()
+                && referenced("$").is_empty()
+                && referenced("${open").len() <= 1
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The configuration, validated: what the other rooms are given.
+
+use super::Problem;
+use crate::domain::{
+    Meters, PriceBook, Tenancy,
+    meter::{BadMeters, Counts},
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use url::Url;
+
+/// The whole configuration, validated.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Where facts are kept.
+    pub store: Store,
+    /// What is read. Names are unique.
+    pub sources: Vec<Source>,
+    /// Who pays.
+    pub tenancy: Tenancy,
+    /// What counts.
+    pub meters: Metering,
+    /// What it costs; `None` while no book is configured.
+    pub prices: Option<PriceBook>,
+    /// Where the program listens.
+    pub http: Http,
+    /// What somebody should look at, though it is accepted.
+    pub warnings: Vec<Problem>,
+}
+
+/// Where facts are kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Engine, spool and state of this process. `--data-dir` overrides it.
+    pub data_dir: PathBuf,
+    /// Embedded engine or a remote ClickHouse.
+    pub at: StoreAt,
+    /// How long an insert may take before it is tried again; an export's as-of is never later than now less this.
+    pub insert_timeout_s: u32,
+    /// The spool may hold so many bytes; past it collection pauses and says so.
+    pub spool_max_bytes: u64,
+}
+
+/// Embedded or remote.
+#[derive(Debug, Clone)]
+pub enum StoreAt {
+    /// The engine as a child process.
+    Embedded {
+        /// Its memory limit.
+        memory_max_bytes: u64,
+    },
+    /// A ClickHouse elsewhere.
+    Remote {
+        /// `https://clickhouse.example:8443`.
+        url: Url,
+        /// Database; made if it is not there.
+        database: String,
+        /// User.
+        user: String,
+        /// Password.
+        password: Secret,
+        /// A CA bundle (PEM) beside the system's.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// A source.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// An OpenStack region.
+    OpenStack(OpenStack),
+}
+
+impl Source {
+    /// Its name: the `cloud` of its facts.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::OpenStack(o) => &o.name,
+        }
+    }
+}
+
+/// An OpenStack region.
+#[derive(Debug, Clone)]
+pub struct OpenStack {
+    /// The `cloud` of its facts. Never changed once facts are kept.
+    pub name: String,
+    /// Keystone v3, `https://keystone.example:5000/v3`.
+    pub auth_url: Url,
+    /// Who we are there.
+    pub credentials: Credentials,
+    /// Region of the catalogue; `None`: the catalogue has only one.
+    pub region: Option<String>,
+    /// `public`, `internal` or `admin`.
+    pub interface: String,
+    /// Seconds between passes for changes.
+    pub interval_s: u32,
+    /// Seconds between full lists.
+    pub full_interval_s: u32,
+    /// Requests at once.
+    pub concurrency: u32,
+    /// Items a page; the cloud may give fewer.
+    pub page_size: u32,
+    /// Seconds for one request.
+    pub timeout_s: u32,
+    /// Largest body that is read.
+    pub body_max_bytes: u64,
+    /// A CA bundle (PEM) beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PCI aliases (regular expression, whole) that are GPUs, in a flavor's `pci_passthrough:alias`.
+    pub gpu_alias: String,
+}
+
+/// How to log in to Keystone.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// User name and password, scoped to a project.
+    Password {
+        /// User name.
+        username: String,
+        /// Domain name of the user.
+        user_domain: String,
+        /// Project to scope to.
+        project: String,
+        /// Domain name of the project.
+        project_domain: String,
+        /// Password.
+        password: Secret,
+    },
+    /// An application credential; its scope is its project.
+    ApplicationCredential {
+        /// Id.
+        id: String,
+        /// Secret.
+        secret: Secret,
+    },
+}
+
+/// What counts.
+#[derive(Debug, Clone)]
+pub struct Metering {
+    /// Months are months here.
+    pub time_zone: Tz,
+    /// `existence` or `active`.
+    pub preset: String,
+    /// By meter.
+    pub exceptions: BTreeMap<String, Counts>,
+}
+
+/// Where the program listens.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Loopback only, until authentication is configured.
+    pub listen: SocketAddr,
+}
+
+/// A secret that no format string can print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps it.
+    #[must_use]
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// Hands it out, to be sent to the one it is for.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// The meters in force and the calendar, as they are stored: what decides usage must be known later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterRules {
+    /// IANA name of the provider's time zone.
+    pub time_zone: String,
+    /// The meters, each with the states that count.
+    pub meters: Meters,
+}
+
+impl Config {
+    /// The meters in force.
+    ///
+    /// # Errors
+    /// [`BadMeters`], which a loaded configuration no longer has.
+    pub fn meters(&self) -> Result<Meters, BadMeters> {
+        Meters::shipped(&self.meters.preset, &self.meters.exceptions)
+    }
+
+    /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of
+    /// [`MeterRules`]) and, where there is a book, `prices` (its file, for [`super::book::from_text`]). The same configuration
+    /// always gives the same text.
+    ///
+    /// # Errors
+    /// [`BadMeters`], which a loaded configuration no longer has.
+    pub fn definitions(&self) -> Result<Vec<(&'static str, String)>, BadMeters> {
+        let meters = MeterRules {
+            time_zone: self.meters.time_zone.name().to_owned(),
+            meters: self.meters()?,
+        };
+        let mut all = vec![
+            ("tenancy", json!(self.tenancy).to_string()),
+            ("meters", json!(meters).to_string()),
+        ];
+        all.extend(self.prices.iter().map(|book| ("prices", book.text.clone())));
+        Ok(all)
+    }
+}
