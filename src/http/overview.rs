@@ -445,48 +445,33 @@ fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<List
         .collect()
 }
 
-fn warnings(
-    lists: &[ListRow],
-    unattributed: Option<&Unattributed>,
-    unpriced: &[String],
-) -> Vec<String> {
-    let mut out = Vec::new();
-    for row in lists {
-        let Pass {
-            outcome,
-            error,
-            skew_us,
-            ..
-        } = &row.status.last;
-        let name = format!("{}: {}", row.status.cloud, row.status.list);
-        match outcome {
-            Outcome::Suspect => out.push(format!(
-                "{name}: the last pass is not believed and ended nothing. {error}"
-            )),
-            Outcome::Failed if row.stale => out.push(format!(
-                "{name}: passes fail, and usage stands still. {error}"
-            )),
-            _ if row.stale => out.push(format!(
-                "{name}: no complete pass for three intervals. Is plimsoll run running?"
-            )),
-            _ => {}
-        }
-        if row.skewed {
-            let by = super::number::skew(*skew_us);
-            out.push(format!("{name}: the cloud's clock is {by} from ours. Check NTP on both; usage keeps the cloud's times."));
-        }
-    }
+/// What a person should look at: standing sources first, then money without a price or an owner, then clocks.
+fn warnings(lists: &[ListRow], nobodys: Option<&Unattributed>, unpriced: &[String]) -> Vec<String> {
+    let of_list = |row: &ListRow| {
+        let last = &row.status.last;
+        let what = match last.outcome {
+            Outcome::Suspect => "the last pass is not believed and ended nothing",
+            Outcome::Failed if row.stale => "passes fail, and usage stands still",
+            _ if row.stale => "no complete pass for three intervals; is plimsoll run running?",
+            _ => return None,
+        };
+        let colon = if last.error.is_empty() { "" } else { ": " };
+        Some(format!("{}, {}: {what}{colon}{}", row.status.cloud, row.status.list, last.error))
+    };
+    let mut out: Vec<String> = lists.iter().filter_map(of_list).collect();
     if let Some(first) = unpriced.first() {
         let n = unpriced.len();
-        out.push(format!(
-            "The price book does not price {n} usage rows, so no cost is shown. The first: {first}"
-        ));
+        out.push(format!("The price book does not price {n} usage rows, so no cost is shown. The first: {first}"));
     }
-    if let Some(u) = unattributed {
-        out.push(match u.scopes.len() {
-            1 => "1 project has no owner: its usage is kept under unattributed.".to_owned(),
-            n => format!("{n} projects have no owner: their usage is kept under unattributed."),
-        });
+    match nobodys.map(|u| u.scopes.len()) {
+        None => {}
+        Some(1) => out.push("1 project has no owner: its usage is kept under unattributed.".to_owned()),
+        Some(n) => out.push(format!("{n} projects have no owner: their usage is kept under unattributed.")),
     }
+    out.extend(lists.iter().filter(|r| r.skewed).map(|row| {
+        let by = super::number::skew(row.status.last.skew_us);
+        let (cloud, list) = (&row.status.cloud, &row.status.list);
+        format!("{cloud}, {list}: the cloud's clock is {by} from ours. Check NTP on both; usage keeps the cloud's times.")
+    }));
     out
 }

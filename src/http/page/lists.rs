@@ -53,13 +53,13 @@ fn list(o: &Overview, row: &ListRow) -> Markup {
     let s = &row.status;
     html! {
         tr role="row" .late[row.stale] {
-            th role="rowheader" scope="row" { (s.cloud) }
-            td role="cell" data-label="List" { (s.list) }
+            th.word role="rowheader" scope="row" { (s.cloud) }
+            td.word role="cell" data-label="List" { (s.list) }
             td role="cell" data-label="Last pass" {
                 (badge(s.last.outcome)) " " (mode(s.last.mode))
                 @if !s.last.error.is_empty() { div.error { (s.last.error) } }
             }
-            td role="cell" data-label="Reaches to" {
+            td.word role="cell" data-label="Reaches to" {
                 @match (row.age_s, reaches_to(s)) {
                     (Some(age), Some(w)) => {
                         span.age { (duration(age)) " ago" }

@@ -103,7 +103,7 @@ fn header(m: &Month, as_of: Ts) -> Markup {
     html! {
         div.month {
             h1 { (m.title) @if m.running { " " span.soft { "so far" } } }
-            p.soft { "Month of " (m.zone.name()) ", as of " (time(as_of, m.zone)) }
+            p.soft { (m.zone.name()) ", as of " (time(as_of, m.zone)) }
         }
         nav.months aria-label="Months" {
             (beside(&m.previous, "Month before", true))

@@ -144,7 +144,7 @@ fn nobodys(o: &Overview, u: &Unattributed) -> Markup {
                                     (named(&s.name, &s.id))
                                     @if !s.name.is_empty() { div.id { (s.id) } }
                                 }
-                                td role="cell" data-label="Source" { (s.source) }
+                                td.word role="cell" data-label="Source" { (s.source) }
                                 td.why role="cell" data-label="Why" {
                                     @if s.reasons.is_empty() { "no rule gives it exactly one owner" }
                                     @for r in &s.reasons { div { (r) } }
@@ -167,7 +167,7 @@ fn largest(o: &Overview) -> Markup {
                 details.tenant {
                     summary {
                         span.who { (t.tenant) @if !t.contract.is_empty() { " " span.soft { (t.contract) } } }
-                        span.soft { (count(t.sums.servers)) @if t.sums.servers == 1 { " server" } @else { " servers" } }
+                        span.soft.word { (count(t.sums.servers)) @if t.sums.servers == 1 { " server" } @else { " servers" } }
                     }
                     (resources(o, t))
                 }
