@@ -28,6 +28,21 @@ pub enum Invariant {
 }
 
 impl Invariant {
+    /// All, by number.
+    pub const ALL: [Self; 11] = [
+        Self::NoFloat,
+        Self::OrderFree,
+        Self::Conserved,
+        Self::SpansDisjoint,
+        Self::WithinWatermark,
+        Self::Durable,
+        Self::Closed,
+        Self::Isolated,
+        Self::Independent,
+        Self::EnergyConserved,
+        Self::NoSecrets,
+    ];
+
     /// The label value of `plimsoll_invariant_violations_total`.
     #[must_use]
     pub const fn label(self) -> &'static str {

@@ -1,1 +1,7 @@
-//! To be filled.
+//! What the program says of itself: logs on stderr, and its own metrics, every name once.
+
+pub mod logs;
+pub mod metrics;
+
+pub use logs::{BadLogs, LogFormat};
+pub use metrics::Metrics;
