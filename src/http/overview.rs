@@ -4,7 +4,7 @@ use super::board::Figures;
 use crate::{
     config::{Config, Source},
     domain::{
-        Outcome, Pass, Period, Tenancy, Ts, UsageRow,
+        Outcome, Period, Tenancy, Ts, UsageRow,
         money::{Rational, parse_decimal},
         ownership::UNATTRIBUTED,
         price::Charge,
@@ -456,17 +456,26 @@ fn warnings(lists: &[ListRow], nobodys: Option<&Unattributed>, unpriced: &[Strin
             _ => return None,
         };
         let colon = if last.error.is_empty() { "" } else { ": " };
-        Some(format!("{}, {}: {what}{colon}{}", row.status.cloud, row.status.list, last.error))
+        Some(format!(
+            "{}, {}: {what}{colon}{}",
+            row.status.cloud, row.status.list, last.error
+        ))
     };
     let mut out: Vec<String> = lists.iter().filter_map(of_list).collect();
     if let Some(first) = unpriced.first() {
         let n = unpriced.len();
-        out.push(format!("The price book does not price {n} usage rows, so no cost is shown. The first: {first}"));
+        out.push(format!(
+            "The price book does not price {n} usage rows, so no cost is shown. The first: {first}"
+        ));
     }
     match nobodys.map(|u| u.scopes.len()) {
         None => {}
-        Some(1) => out.push("1 project has no owner: its usage is kept under unattributed.".to_owned()),
-        Some(n) => out.push(format!("{n} projects have no owner: their usage is kept under unattributed.")),
+        Some(1) => {
+            out.push("1 project has no owner: its usage is kept under unattributed.".to_owned())
+        }
+        Some(n) => out.push(format!(
+            "{n} projects have no owner: their usage is kept under unattributed."
+        )),
     }
     out.extend(lists.iter().filter(|r| r.skewed).map(|row| {
         let by = super::number::skew(row.status.last.skew_us);

@@ -163,3 +163,6 @@ fn nothing(o: &Overview) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
