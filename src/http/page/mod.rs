@@ -144,7 +144,7 @@ fn nothing(o: &Overview) -> Markup {
         section.notice {
             @if o.no_source {
                 h2 { "No source is configured" }
-                p { "plimsoll reads clouds, and " code { (path) } " names none. Add one under " code { "sources" } ", then restart " code { "plimsoll run" } ":" }
+                p { "plimsoll reads clouds, and " code { (path) } " names none. Add one under " code { "sources" } ", with its credentials as in " code { "deploy/plimsoll.yaml" } ", then restart " code { "plimsoll run" } ":" }
                 pre { code { "sources:\n  - kind: openstack\n    name: my-cloud\n    auth_url: https://keystone.example:5000/v3\n" } }
                 p { "To look around first: " code { "plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month " (o.month.name) } " fills a made-up month." }
             } @else if o.lists.is_empty() {
