@@ -130,6 +130,8 @@ pub struct Usage {
 pub struct Piece {
     /// Meter.
     pub meter: String,
+    /// UCUM unit of level x seconds.
+    pub unit: String,
     /// Customer, or `unattributed`.
     pub tenant: String,
     /// Terms, or empty.

@@ -1,121 +1,233 @@
 //! Where facts are kept: ClickHouse, embedded as a child process or remote, by one path (the `clickhouse` crate over HTTP).
+//!
+//! Nothing here depends on being called once: the same batch, written twice, by two writers, in any order, reads back the same, but for `stored_at`, of
+//! which the earliest counts. What is read is folded by identity on the way out, for the store folds it only when it merges.
 
-use crate::{
-    config,
-    domain::{Batch, Memory, Pass, ResourceKey, StoredFact, Ts, usage::ResourcePieces},
+mod connect;
+pub mod engine;
+mod error;
+mod migrate;
+mod read;
+mod resources;
+mod rows;
+mod write;
+
+pub use error::StoreError;
+pub use read::ListStatus;
+pub use resources::{FactQuery, ResourceStream};
+
+use crate::config;
+use clickhouse::{Client, Row, RowOwned, RowRead, query::Query};
+use engine::{Engine, Program};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
-use std::collections::BTreeMap;
 
-/// The store.
+/// How long an answer may take to begin or to go on.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The store. Clones are the same store.
 #[derive(Clone)]
-pub struct Store;
-
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
-#[error("store")]
-pub struct StoreError;
-
-/// Which facts.
-#[derive(Debug, Clone)]
-pub struct FactQuery {
-    /// Facts stored no later than this.
-    pub as_of: Ts,
-    /// Resources that were not gone for certain (an event's or record's `Gone`) before this.
-    pub not_gone_before: Ts,
-    /// Only of this kind.
-    pub kind: Option<String>,
-    /// Only of this cloud.
-    pub cloud: Option<String>,
-    /// Only this resource.
-    pub resource: Option<String>,
+pub struct Store {
+    shared: Arc<Shared>,
 }
 
-/// How far one list reaches: the freshness board's row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListStatus {
-    /// Source.
-    pub cloud: String,
-    /// List.
-    pub list: String,
-    /// Watermark of the latest complete pass (full or changes).
-    pub watermark: Option<Ts>,
-    /// The latest pass, whatever came of it.
-    pub last: Pass,
-    /// How many passes were suspect so far.
-    pub suspect: u64,
-    /// How many failed so far.
-    pub failed: u64,
+struct Shared {
+    client: RwLock<Client>,
+    /// Address, for messages: never with credentials.
+    place: String,
+    insert_timeout: Duration,
+    /// The engine, where it is embedded; `None` inside once it was stopped.
+    embedded: Option<Embedded>,
 }
 
-/// Resources one after another, each with all its facts.
-pub struct ResourceStream;
-
-impl ResourceStream {
-    /// The next resource; `None` at the end. Ordered by (cloud, kind, resource).
-    pub async fn next(&mut self) -> Result<Option<(ResourceKey, Vec<StoredFact>)>, StoreError> {
-        unimplemented!()
-    }
+struct Embedded {
+    dir: PathBuf,
+    program: Program,
+    memory_max_bytes: u64,
+    engine: tokio::sync::Mutex<Option<Engine>>,
 }
 
 impl Store {
     /// Joins a running engine of the data directory, starts one, or connects to a remote one; then migrates forward.
+    ///
+    /// # Errors
+    /// When there is no engine to be had, the remote does not answer or refuses, or its schema is not one this program may work with.
     pub async fn open(config: &config::Store) -> Result<Self, StoreError> {
-        unimplemented!()
+        Self::open_with(config, Program::find()).await
     }
-    /// Stops the engine, if this process started it.
+
+    /// The same, with another program as the engine: for tests, whose own binary is not plimsoll.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(config: &config::Store, program: Program) -> Result<Self, StoreError> {
+        let insert_timeout = Duration::from_secs(u64::from(config.insert_timeout_s));
+        let (client, place, database, embedded) = match &config.at {
+            config::StoreAt::Embedded { memory_max_bytes } => {
+                let dir = config.data_dir.join("engine");
+                let engine = Engine::open(&dir, &program, *memory_max_bytes).await?;
+                let client = engine.client().clone();
+                let place = dir.display().to_string();
+                let engine = tokio::sync::Mutex::new(Some(engine));
+                let embedded = Embedded {
+                    dir,
+                    program,
+                    memory_max_bytes: *memory_max_bytes,
+                    engine,
+                };
+                (client, place, engine::DATABASE, Some(embedded))
+            }
+            config::StoreAt::Remote {
+                url,
+                database,
+                user,
+                password,
+                ca_file,
+            } => {
+                let client = connect::client(url, user, password.expose(), ca_file.as_deref())?;
+                (
+                    client,
+                    url.origin().ascii_serialization(),
+                    database.as_str(),
+                    None,
+                )
+            }
+        };
+        let store = Self {
+            shared: Arc::new(Shared {
+                client: RwLock::new(client),
+                place,
+                insert_timeout,
+                embedded,
+            }),
+        };
+        let make = format!(
+            "CREATE DATABASE IF NOT EXISTS `{}`",
+            database.replace('\\', "\\\\").replace('`', "\\`")
+        );
+        store.execute("make the database", &make).await?;
+        store.set_client(store.client().with_database(database));
+        migrate::migrate(&store).await?;
+        Ok(store)
+    }
+
+    /// Stops the engine, if this process started it. Clones of this store find it silent from then on.
+    ///
+    /// # Errors
+    /// None at present: an engine that does not end is killed.
     pub async fn close(self) -> Result<(), StoreError> {
-        unimplemented!()
+        if let Some(embedded) = &self.shared.embedded
+            && let Some(engine) = embedded.engine.lock().await.take()
+        {
+            engine.stop().await;
+        }
+        Ok(())
     }
-    /// True when nobody else can be writing: this process started the embedded engine.
+
+    /// True when nobody else can be writing at this moment: this process started the embedded engine, and no other has joined it.
+    #[must_use]
     pub fn is_alone(&self) -> bool {
-        unimplemented!()
+        let Some(embedded) = &self.shared.embedded else {
+            return false;
+        };
+        embedded
+            .engine
+            .try_lock()
+            .is_ok_and(|e| e.as_ref().is_some_and(Engine::is_alone))
     }
-    /// The store's clock.
-    pub async fn now(&self) -> Result<Ts, StoreError> {
-        unimplemented!()
+
+    fn client(&self) -> Client {
+        self.shared
+            .client
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
-    /// Writes a batch: raws, then facts, then passes; returns when the store has acknowledged all.
-    pub async fn write(&self, batch: &Batch) -> Result<(), StoreError> {
-        unimplemented!()
+
+    fn set_client(&self, client: Client) {
+        *self
+            .shared
+            .client
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = client;
     }
-    /// What a collector should remember of a cloud.
-    pub async fn memory(&self, cloud: &str) -> Result<Memory, StoreError> {
-        unimplemented!()
+
+    /// Runs a statement without an answer.
+    async fn execute(&self, doing: &'static str, sql: &str) -> Result<(), StoreError> {
+        let query = self.client().query_raw(sql).execute();
+        self.within(doing, QUERY_TIMEOUT, query).await
     }
-    /// Facts by resource.
-    pub async fn resources(&self, query: &FactQuery) -> Result<ResourceStream, StoreError> {
-        unimplemented!()
+
+    /// The one value of a statement.
+    async fn one<T: RowOwned + RowRead>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+    ) -> Result<T, StoreError> {
+        let query = self.client().query_raw(sql).fetch_one::<T>();
+        self.within(doing, QUERY_TIMEOUT, query).await
     }
-    /// Passes by id.
-    pub async fn passes(&self, ids: &[u64]) -> Result<Vec<Pass>, StoreError> {
-        unimplemented!()
+
+    /// All rows of an answer that fits into memory.
+    async fn all<T: RowOwned + RowRead>(
+        &self,
+        doing: &'static str,
+        query: Query,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: Row,
+    {
+        self.within(doing, QUERY_TIMEOUT, query.fetch_all::<T>())
+            .await
     }
-    /// Latest watermark of complete full or changes passes by (cloud, list), of passes stored no later than `as_of`.
-    pub async fn watermarks(&self, as_of: Ts) -> Result<BTreeMap<(String, String), Ts>, StoreError> {
-        unimplemented!()
+
+    /// Waits for the store, sorts its errors, and sees to the engine when nothing answered: so that the next attempt finds one.
+    async fn within<T>(
+        &self,
+        doing: &'static str,
+        limit: Duration,
+        answer: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T, StoreError> {
+        let place = &self.shared.place;
+        let error = match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(e)) => StoreError::of(doing, place, limit, &e),
+            Err(_) => StoreError::Slow {
+                doing,
+                place: place.clone(),
+                limit,
+            },
+        };
+        if error.is_silence() {
+            self.revive().await;
+        }
+        Err(error)
     }
-    /// The freshness board.
-    pub async fn lists(&self) -> Result<Vec<ListStatus>, StoreError> {
-        unimplemented!()
-    }
-    /// The object behind a fact.
-    pub async fn raw(&self, hash: &str) -> Result<Option<String>, StoreError> {
-        unimplemented!()
-    }
-    /// Keeps a definition (`tenancy`, `meters`, `prices`) unless the latest one of its kind is the same. Returns its hash.
-    pub async fn put_definition(&self, kind: &str, body: &str) -> Result<String, StoreError> {
-        unimplemented!()
-    }
-    /// The definition of a kind in force as of a time: (hash, body, stored at).
-    pub async fn definition(&self, kind: &str, as_of: Ts) -> Result<Option<(String, String, Ts)>, StoreError> {
-        unimplemented!()
-    }
-    /// Replaces the cached pieces of resources, which `v_usage` shows.
-    pub async fn replace_pieces(&self, resources: &[ResourcePieces]) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// Any query, rows as JSON objects: for dashboards' tests and pages.
-    pub async fn json(&self, sql: &str) -> Result<Vec<serde_json::Value>, StoreError> {
-        unimplemented!()
+
+    /// Joins or starts an engine again, if the one we had is gone.
+    async fn revive(&self) {
+        let Some(embedded) = &self.shared.embedded else {
+            return;
+        };
+        let mut held = embedded.engine.lock().await;
+        // Stopped by ourselves: it stays so.
+        let Some(engine) = held.take() else { return };
+        if engine.answers().await {
+            // Perhaps another task has started it anew since.
+            *held = Some(engine);
+            return;
+        }
+        tracing::warn!(dir = %embedded.dir.display(), "the engine does not answer: looking for another, or starting one");
+        engine.stop().await;
+        match Engine::open(&embedded.dir, &embedded.program, embedded.memory_max_bytes).await {
+            Ok(engine) => {
+                self.set_client(engine.client().clone().with_database(engine::DATABASE));
+                *held = Some(engine);
+            }
+            Err(e) => tracing::error!(error = %e, "no engine"),
+        }
     }
 }

@@ -1,4 +1,6 @@
-//! Tests against real servers and real files: one crate, one file a subject.
+//! Against real servers: one crate of integration tests.
 
 mod dashboards;
 mod grafana;
+mod harness;
+mod store;

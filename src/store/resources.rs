@@ -1,0 +1,143 @@
+//! Facts by resource, as a stream: the fold's food.
+//!
+//! # Memory
+//! The table's own order is the stream's order, so that neither side sorts: the store holds a block of each part, we hold one resource.
+
+use super::{QUERY_TIMEOUT, Store, StoreError, read::micros, rows::FactOut};
+use crate::domain::{ResourceKey, StoredFact, Ts};
+use clickhouse::query::RowCursor;
+
+const DOING: &str = "read facts";
+
+/// Which facts.
+#[derive(Debug, Clone)]
+pub struct FactQuery {
+    /// Facts stored no later than this.
+    pub as_of: Ts,
+    /// Resources that were not gone for certain (an event's or record's `Gone`) before this.
+    pub not_gone_before: Ts,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only of this cloud.
+    pub cloud: Option<String>,
+    /// Only this resource.
+    pub resource: Option<String>,
+}
+
+/// Resources one after another, each with all its facts.
+pub struct ResourceStream {
+    store: Store,
+    rows: RowCursor<FactOut>,
+    as_of: Ts,
+    ahead: Option<(u64, StoredFact)>,
+}
+
+impl ResourceStream {
+    /// The next resource; `None` at the end. Ordered by (cloud, kind, resource); its facts by (aspect, at, id), each once.
+    ///
+    /// # Errors
+    /// When the store fails. The stream cannot be resumed then.
+    pub async fn next(&mut self) -> Result<Option<(ResourceKey, Vec<StoredFact>)>, StoreError> {
+        loop {
+            let Some((mut id, first)) = (match self.ahead.take() {
+                Some(fact) => Some(fact),
+                None => self.row().await?,
+            }) else {
+                return Ok(None);
+            };
+            let key = first.fact.key.clone();
+            let mut facts = vec![first];
+            while let Some((next_id, next)) = self.row().await? {
+                if next.fact.key != key {
+                    self.ahead = Some((next_id, next));
+                    break;
+                }
+                match facts.last_mut() {
+                    Some(last)
+                        if id == next_id
+                            && last.fact.aspect == next.fact.aspect
+                            && last.fact.at == next.fact.at =>
+                    {
+                        fold(last, next)
+                    }
+                    _ => facts.push(next),
+                }
+                id = next_id;
+            }
+            // After folding: the earliest of all duplicates decides, however far the store has merged them.
+            facts.retain(|f| f.stored_at <= self.as_of);
+            if !facts.is_empty() {
+                return Ok(Some((key, facts)));
+            }
+        }
+    }
+
+    async fn row(&mut self) -> Result<Option<(u64, StoredFact)>, StoreError> {
+        match self
+            .store
+            .within(DOING, QUERY_TIMEOUT, self.rows.next())
+            .await?
+        {
+            Some(row) => row.fact(DOING).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Folds a duplicate as the table's own aggregates do (`0001_facts.sql`).
+fn fold(kept: &mut StoredFact, other: StoredFact) {
+    kept.stored_at = kept.stored_at.min(other.stored_at);
+    kept.fact.observed_at = kept.fact.observed_at.min(other.fact.observed_at);
+    kept.fact.pass = kept.fact.pass.min(other.fact.pass);
+    if other.fact.raw > kept.fact.raw {
+        kept.fact.raw = other.fact.raw;
+    }
+}
+
+impl Store {
+    /// Facts by resource.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn resources(&self, query: &FactQuery) -> Result<ResourceStream, StoreError> {
+        let mut only = String::new();
+        let mut texts = Vec::new();
+        for (column, text) in [
+            ("cloud", &query.cloud),
+            ("kind", &query.kind),
+            ("resource", &query.resource),
+        ] {
+            if let Some(text) = text {
+                only.push_str(&format!(" AND {column} = ?"));
+                texts.push(text.as_str());
+            }
+        }
+        let mut sql = format!("SELECT ?fields FROM facts WHERE 1{only}");
+        let past = query.not_gone_before > Ts::MIN;
+        if past {
+            sql.push_str(&format!(
+                " AND (cloud, kind, resource) NOT IN (SELECT cloud, kind, resource FROM facts
+                    WHERE value = 'gone' AND evidence IN ('event', 'record') AND stored_at <= fromUnixTimestamp64Micro(?, 'UTC'){only}
+                    GROUP BY cloud, kind, resource HAVING max(at) < fromUnixTimestamp64Micro(?, 'UTC'))"
+            ));
+        }
+        sql.push_str(" ORDER BY cloud, kind, resource, aspect, at, id");
+        let mut bound = texts.iter().fold(self.query(&sql), |q, t| q.bind(*t));
+        if past {
+            bound = bound.bind(micros(query.as_of));
+            bound = texts.iter().fold(bound, |q, t| q.bind(*t));
+            bound = bound.bind(micros(query.not_gone_before));
+        }
+        // The answer is read as it comes; buffered, it would have to fit into the server's memory first.
+        let rows = bound
+            .with_setting("wait_end_of_query", "0")
+            .fetch::<FactOut>()
+            .map_err(|e| self.sorted(DOING, &e))?;
+        Ok(ResourceStream {
+            store: self.clone(),
+            rows,
+            as_of: query.as_of,
+            ahead: None,
+        })
+    }
+}

@@ -1,0 +1,786 @@
+//! The store against the real embedded engine: duplicates, reorderings, crashes, joins, views.
+
+use crate::harness;
+use plimsoll::{
+    config,
+    domain::{
+        Aspect, Batch, Evidence, Fact, Known, Outcome, Pass, PassMode, Raw, ResourceKey,
+        StoredFact, Ts, Value,
+        usage::{Piece, ResourcePieces},
+    },
+    store::{FactQuery, Store},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn fact(
+    cloud: &str,
+    resource: &str,
+    aspect: Aspect,
+    evidence: Evidence,
+    at: i64,
+    value: Value,
+) -> Fact {
+    let (at, key) = (
+        Ts::from_second(at),
+        ResourceKey {
+            cloud: cloud.into(),
+            kind: "server".into(),
+            resource: resource.into(),
+        },
+    );
+    Fact {
+        key,
+        aspect,
+        evidence,
+        at,
+        from: at,
+        seen: at,
+        value,
+        observed_at: at.plus_seconds(3),
+        pass: 7,
+        raw: String::new(),
+    }
+}
+
+fn pass(cloud: &str, list: &str, mode: PassMode, watermark: i64, outcome: Outcome) -> Pass {
+    let at = Ts::from_second(watermark);
+    Pass {
+        id: Pass::id_of(cloud, list, mode, at, "test"),
+        cloud: cloud.into(),
+        service: "compute".into(),
+        region: "one".into(),
+        list: list.into(),
+        mode,
+        started: at,
+        finished: at.plus_seconds(2),
+        watermark: at,
+        skew_us: -1500,
+        outcome,
+        items: 3,
+        facts: 4,
+        requests: 5,
+        bytes: 6,
+        error: if outcome == Outcome::Complete {
+            String::new()
+        } else {
+            "broke off".into()
+        },
+        collector: "test".into(),
+    }
+}
+
+fn everything(cloud: &str) -> FactQuery {
+    FactQuery {
+        as_of: Ts::MAX,
+        not_gone_before: Ts::MIN,
+        kind: None,
+        cloud: Some(cloud.into()),
+        resource: None,
+    }
+}
+
+async fn read(store: &Store, query: &FactQuery) -> Vec<(ResourceKey, Vec<StoredFact>)> {
+    let mut stream = store.resources(query).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(resource) = stream.next().await.unwrap() {
+        all.push(resource);
+    }
+    all
+}
+
+/// Facts without `stored_at`, in the store's order.
+async fn facts(store: &Store, cloud: &str) -> Vec<Fact> {
+    read(store, &everything(cloud))
+        .await
+        .into_iter()
+        .flat_map(|(_, facts)| facts)
+        .map(|f| f.fact)
+        .collect()
+}
+
+fn number(row: &serde_json::Value, column: &str) -> i128 {
+    row[column].as_str().map_or_else(
+        || i128::from(row[column].as_i64().unwrap()),
+        |digits| digits.parse().unwrap(),
+    )
+}
+
+fn any_fact() -> impl Strategy<Value = Fact> {
+    let value = prop_oneof![
+        Just(Value::Gone),
+        Just(Value::Unknown),
+        (
+            "[a-z'\\\\é]{0,6}",
+            prop::collection::btree_map("[a-z]{1,3}", any::<i64>(), 0..3),
+            prop::collection::btree_map("[a-z]{1,3}", ".{0,4}", 0..3)
+        )
+            .prop_map(|(label, levels, attrs)| Value::Known(Known {
+                label,
+                levels,
+                attrs
+            })),
+    ];
+    let times = (-5_i64..1_800_000_000, 0_i64..1_000_000, 0_i64..3);
+    (
+        prop::sample::select(&Aspect::ALL),
+        prop::sample::select(&Evidence::ALL),
+        "[a-c]",
+        times,
+        value,
+        0_i64..4,
+    )
+        .prop_map(
+            |(aspect, evidence, resource, (second, micro, seen), value, observed)| {
+                let at = Ts(second * 1_000_000 + micro);
+                let mut fact = fact("", &resource, aspect, evidence, 0, value);
+                (fact.at, fact.from, fact.seen, fact.observed_at) = (
+                    at,
+                    Ts(at.0 - observed),
+                    at.plus_seconds(seen),
+                    at.plus_seconds(observed),
+                );
+                fact.pass = u64::MAX - u64::try_from(observed).unwrap();
+                fact
+            },
+        )
+}
+
+/// Invariant 2, as far as the store goes: duplicates, batches cut otherwise, another order, two writers: the same facts.
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_and_reorderings_read_back_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (
+        harness::open(dir.path()).await,
+        harness::open(dir.path()).await,
+    );
+    let runtime = tokio::runtime::Handle::current();
+    let cases = tokio::task::spawn_blocking(move || {
+        let count = std::cell::Cell::new(0);
+        let config = Config {
+            cases: 24,
+            failure_persistence: None,
+            ..Config::default()
+        };
+        let mut runner =
+            TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let sequences = (
+            prop::collection::vec(any_fact(), 1..12),
+            prop::collection::vec(
+                (any::<prop::sample::Index>(), any::<bool>(), 0_i64..3),
+                0..14,
+            ),
+        );
+        runner
+            .run(&sequences, |(mut facts, again)| {
+                let case = count.get() + 1;
+                count.set(case);
+                let cloud = format!("cloud-{case}");
+                facts
+                    .iter_mut()
+                    .for_each(|f| f.key.cloud.clone_from(&cloud));
+                // The same observation, made again by others, at other times of theirs.
+                let repeated: Vec<(Fact, bool)> = again
+                    .iter()
+                    .map(|(which, other, later)| {
+                        let mut fact = which.get(&facts).clone();
+                        fact.observed_at = fact.observed_at.plus_seconds(*later);
+                        (fact, *other)
+                    })
+                    .collect();
+                let got = runtime.block_on(async {
+                    for (fact, other) in &repeated {
+                        let writer = if *other { &one } else { &two };
+                        writer
+                            .write(&Batch {
+                                facts: vec![fact.clone()],
+                                ..Batch::default()
+                            })
+                            .await
+                            .unwrap();
+                    }
+                    let whole = Batch {
+                        facts: facts.clone(),
+                        ..Batch::default()
+                    };
+                    let (a, b) = tokio::join!(one.write(&whole), two.write(&whole));
+                    a.and(b).unwrap();
+                    let before = read(&one, &everything(&cloud)).await;
+                    // Merged or not makes no difference to any column.
+                    if case % 8 == 0 {
+                        one.json("OPTIMIZE TABLE facts FINAL").await.unwrap();
+                        assert_eq!(read(&two, &everything(&cloud)).await, before);
+                    }
+                    before
+                });
+                let mut want: BTreeMap<(String, Aspect, Ts, u64), Fact> = BTreeMap::new();
+                for fact in facts.iter().chain(repeated.iter().map(|(f, _)| f)) {
+                    let known = want
+                        .entry((fact.key.resource.clone(), fact.aspect, fact.at, fact.id()))
+                        .or_insert_with(|| fact.clone());
+                    known.observed_at = known.observed_at.min(fact.observed_at);
+                    known.pass = known.pass.min(fact.pass);
+                }
+                let got: Vec<Fact> = got
+                    .into_iter()
+                    .flat_map(|(_, facts)| facts)
+                    .map(|f| f.fact)
+                    .collect();
+                prop_assert_eq!(got, want.into_values().collect::<Vec<_>>());
+                Ok(())
+            })
+            .unwrap();
+        (one, count.get())
+    });
+    let (one, ran) = cases.await.unwrap();
+    assert!(ran >= 24);
+    one.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_at_is_the_earliest_and_as_of_goes_by_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let first = Batch {
+        facts: vec![fact(
+            "c",
+            "a",
+            Aspect::State,
+            Evidence::Event,
+            100,
+            Value::label("active"),
+        )],
+        ..Batch::default()
+    };
+    let second = Batch {
+        facts: vec![fact(
+            "c",
+            "b",
+            Aspect::State,
+            Evidence::Event,
+            100,
+            Value::label("active"),
+        )],
+        ..Batch::default()
+    };
+    let before = store.now().await.unwrap();
+    store.write(&first).await.unwrap();
+    let between = store.now().await.unwrap();
+    store.write(&second).await.unwrap();
+    store.write(&first).await.unwrap();
+    assert!(before < between);
+    let as_of = |t| FactQuery {
+        as_of: t,
+        ..everything("c")
+    };
+    assert_eq!(read(&store, &as_of(before)).await, []);
+    let then = read(&store, &as_of(between)).await;
+    assert_eq!(
+        then.iter()
+            .map(|(k, _)| k.resource.as_str())
+            .collect::<Vec<_>>(),
+        ["a"]
+    );
+    assert_eq!(read(&store, &everything("c")).await.len(), 2);
+    store.json("OPTIMIZE TABLE facts FINAL").await.unwrap();
+    assert_eq!(read(&store, &as_of(between)).await, then);
+
+    // A definition counts from when it was stored; the one before comes back when it is in force again.
+    let a = store.put_definition("meters", "a").await.unwrap();
+    let had_a = store.now().await.unwrap();
+    assert_eq!(store.put_definition("meters", "a").await.unwrap(), a);
+    let b = store.put_definition("meters", "b").await.unwrap();
+    let had_b = store.now().await.unwrap();
+    store.put_definition("meters", "a").await.unwrap();
+    assert_ne!(a, b);
+    for (at, body) in [(had_a, "a"), (had_b, "b"), (Ts::MAX, "a")] {
+        assert_eq!(
+            store.definition("meters", at).await.unwrap().unwrap().1,
+            body
+        );
+    }
+    assert_eq!(store.definition("meters", before).await.unwrap(), None);
+    assert_eq!(
+        store
+            .json("SELECT count() AS n FROM definitions")
+            .await
+            .unwrap()[0]["n"],
+        "3"
+    );
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_memory_and_filters() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let sighting = |resource: &str, at, value: &str| {
+        fact(
+            "c",
+            resource,
+            Aspect::State,
+            Evidence::Sighting,
+            at,
+            Value::label(value),
+        )
+    };
+    let gone = |resource: &str, evidence, at| {
+        fact("c", resource, Aspect::State, evidence, at, Value::Gone)
+    };
+    let raw = Raw::new("{\"it's\": \"é\\\\\"}");
+    let batch = Batch {
+        raws: vec![raw.clone(), raw.clone()],
+        facts: vec![
+            sighting("open", 10, "active"),
+            sighting("open", 20, "stopped"),
+            fact(
+                "c",
+                "open",
+                Aspect::Name,
+                Evidence::Sighting,
+                10,
+                Value::label("web'1\\"),
+            ),
+            sighting("gone", 10, "active"),
+            gone("gone", Evidence::Record, 30),
+            sighting("missed", 10, "active"),
+            gone("missed", Evidence::Missing, 30),
+            sighting("back", 10, "active"),
+            gone("back", Evidence::Missing, 30),
+            sighting("back", 40, "active"),
+            fact(
+                "c",
+                "silent",
+                Aspect::State,
+                Evidence::Event,
+                5,
+                Value::label("active"),
+            ),
+            fact(
+                "other",
+                "elsewhere",
+                Aspect::State,
+                Evidence::Sighting,
+                10,
+                Value::label("active"),
+            ),
+        ],
+        passes: vec![
+            pass("c", "servers", PassMode::Full, 100, Outcome::Complete),
+            pass("c", "servers", PassMode::Changes, 200, Outcome::Complete),
+            pass("c", "servers", PassMode::Full, 300, Outcome::Suspect),
+            pass("c", "servers", PassMode::Full, 400, Outcome::Failed),
+            pass(
+                "c",
+                "servers.deleted",
+                PassMode::Deleted,
+                150,
+                Outcome::Complete,
+            ),
+        ],
+    };
+    store.write(&batch).await.unwrap();
+    store.write(&batch).await.unwrap();
+
+    let memory = store.memory("c").await.unwrap();
+    let open = &memory.open["server"];
+    assert_eq!(
+        open.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["back", "open", "silent"]
+    );
+    let state = &open["open"].sighted[&Aspect::State];
+    assert_eq!(
+        (&state.value, state.at, state.seen),
+        (
+            &Value::label("stopped"),
+            Ts::from_second(20),
+            Ts::from_second(20)
+        )
+    );
+    assert_eq!(
+        open["open"].sighted[&Aspect::Name].value,
+        Value::label("web'1\\")
+    );
+    assert!(open["silent"].sighted.is_empty());
+    assert_eq!(
+        memory.watermarks,
+        BTreeMap::from([("servers".to_owned(), Ts::from_second(200))])
+    );
+    assert_eq!(
+        memory.full_watermarks,
+        BTreeMap::from([("servers".to_owned(), Ts::from_second(100))])
+    );
+    assert!(store.memory("nowhere").await.unwrap().open.is_empty());
+
+    let lists = store.lists().await.unwrap();
+    assert_eq!(lists.len(), 2);
+    assert_eq!(
+        (lists[0].watermark, lists[0].suspect, lists[0].failed),
+        (Some(Ts::from_second(200)), 1, 1)
+    );
+    assert_eq!(lists[0].last, batch.passes[3]);
+    assert_eq!(lists[1].watermark, None);
+    let mut found = store
+        .passes(&[batch.passes[0].id, batch.passes[2].id, 1])
+        .await
+        .unwrap();
+    found.sort_by_key(|p| p.started);
+    assert_eq!(found, [batch.passes[0].clone(), batch.passes[2].clone()]);
+    assert_eq!(store.watermarks(Ts::MIN).await.unwrap(), BTreeMap::new());
+    assert_eq!(
+        store.raw(&raw.hash).await.unwrap().as_deref(),
+        Some(raw.body.as_str())
+    );
+    assert_eq!(store.raw("none").await.unwrap(), None);
+
+    let names = |query: FactQuery| {
+        let store = store.clone();
+        async move {
+            read(&store, &query)
+                .await
+                .into_iter()
+                .map(|(k, _)| k.resource)
+                .collect::<Vec<_>>()
+        }
+    };
+    let all = ["back", "gone", "missed", "open", "silent"];
+    assert_eq!(names(everything("c")).await, all);
+    assert_eq!(
+        names(FactQuery {
+            not_gone_before: Ts::from_second(30),
+            ..everything("c")
+        })
+        .await,
+        all
+    );
+    assert_eq!(
+        names(FactQuery {
+            not_gone_before: Ts::from_second(31),
+            ..everything("c")
+        })
+        .await,
+        ["back", "missed", "open", "silent"]
+    );
+    assert_eq!(
+        names(FactQuery {
+            kind: Some("project".into()),
+            ..everything("c")
+        })
+        .await,
+        [""; 0]
+    );
+    let one = FactQuery {
+        resource: Some("gone".into()),
+        kind: Some("server".into()),
+        ..everything("c")
+    };
+    assert_eq!(names(one.clone()).await, ["gone"]);
+    assert_eq!(
+        names(FactQuery {
+            not_gone_before: Ts::from_second(31),
+            ..one
+        })
+        .await,
+        [""; 0]
+    );
+    assert_eq!(
+        names(FactQuery {
+            cloud: None,
+            ..everything("")
+        })
+        .await
+        .len(),
+        6
+    );
+
+    let source = store
+        .json("SELECT * FROM v_source ORDER BY list")
+        .await
+        .unwrap();
+    assert_eq!(
+        (&source[0]["outcome"], &source[0]["error"]),
+        (&"failed".into(), &"broke off".into())
+    );
+    assert_eq!(
+        (&source[0]["watermark"], &source[0]["skew_us"]),
+        (&"1970-01-01 00:03:20.000000".into(), &"-1500".into())
+    );
+    assert!(source[1]["watermark"].is_null() && source[1]["age_seconds"].is_null());
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_is_shown_up_to_the_watermark_and_no_further() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let piece = |start, end: Option<i64>, level| Piece {
+        meter: "compute.local_disk".into(),
+        unit: "By.s".into(),
+        tenant: "acme".into(),
+        contract: "acme-1".into(),
+        scope: "p1".into(),
+        scope_name: "default/web".into(),
+        dimensions: BTreeMap::from([("flavor".to_owned(), "m1.small".to_owned())]),
+        start: Ts::from_second(start),
+        end: end.map(Ts::from_second),
+        level,
+        observed: true,
+    };
+    let four_terabytes = 4_000_000_000_000;
+    let october = 31 * 86_400;
+    let pieces = |generation, pieces| ResourcePieces {
+        key: ResourceKey {
+            cloud: "c".into(),
+            kind: "server".into(),
+            resource: "a".into(),
+        },
+        name: "web".into(),
+        list: "servers".into(),
+        generation,
+        pieces,
+    };
+    store
+        .replace_pieces(&[pieces(1, vec![piece(0, None, 1)])])
+        .await
+        .unwrap();
+    assert!(
+        store
+            .json("SELECT * FROM v_usage")
+            .await
+            .unwrap()
+            .is_empty(),
+        "no watermark, no usage"
+    );
+    let read = pass("c", "servers", PassMode::Full, october, Outcome::Complete);
+    store
+        .write(&Batch {
+            passes: vec![read.clone()],
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    store
+        .write(&Batch {
+            passes: vec![read],
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    let new = vec![
+        piece(0, Some(100), 1),
+        piece(100, None, four_terabytes),
+        piece(october + 5, None, 1),
+        piece(50, Some(october + 9), 0),
+    ];
+    store.replace_pieces(&[pieces(3, new)]).await.unwrap();
+    store
+        .replace_pieces(&[pieces(2, vec![piece(0, None, 9)])])
+        .await
+        .unwrap();
+    let rows = store
+        .json("SELECT * FROM v_usage ORDER BY start")
+        .await
+        .unwrap();
+    let seen: Vec<(i128, i128)> = rows
+        .iter()
+        .map(|r| (number(r, "seconds"), number(r, "quantity")))
+        .collect();
+    let long = i128::from(october) - 100;
+    assert_eq!(
+        seen,
+        [
+            (100, 100),
+            (i128::from(october) - 50, 0),
+            (long, long * i128::from(four_terabytes))
+        ]
+    );
+    assert!(seen[2].1 > i128::from(i64::MAX), "past 64 bits, exactly");
+    assert_eq!(
+        (
+            &rows[0]["unit"],
+            &rows[0]["dimensions"]["flavor"],
+            &rows[0]["name"]
+        ),
+        (&"By.s".into(), &"m1.small".into(), &"web".into())
+    );
+    store.close().await.unwrap();
+}
+
+/// Invariant 6: whatever was acknowledged survives a kill at any instruction; and the store comes back by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_engine_keeps_what_it_acknowledged_and_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let mut acknowledged = BTreeSet::new();
+    let mut refusals = 0;
+    let lock = dir.path().join("engine/lock");
+    for round in 0..3 {
+        let pid = std::fs::read_to_string(&lock).unwrap();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(150 + 70 * round));
+            assert!(
+                std::process::Command::new("kill")
+                    .args(["-9", &pid])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        });
+        for n in 0.. {
+            let facts: Vec<Fact> = (0..50)
+                .map(|i| {
+                    fact(
+                        "c",
+                        &format!("{round}-{n}-{i}"),
+                        Aspect::State,
+                        Evidence::Event,
+                        n,
+                        Value::label("active"),
+                    )
+                })
+                .collect();
+            let names = facts
+                .iter()
+                .map(|f| f.key.resource.clone())
+                .collect::<Vec<_>>();
+            match store
+                .write(&Batch {
+                    facts,
+                    ..Batch::default()
+                })
+                .await
+            {
+                Ok(()) => acknowledged.extend(names),
+                Err(e) => {
+                    assert!(e.is_transient(), "{e}");
+                    refusals += 1;
+                    break;
+                }
+            }
+        }
+        killer.join().unwrap();
+    }
+    assert_eq!(refusals, 3);
+    assert!(acknowledged.len() >= 150, "{}", acknowledged.len());
+    let there: BTreeSet<String> = facts(&store, "c")
+        .await
+        .into_iter()
+        .map(|f| f.key.resource)
+        .collect();
+    assert!(there.is_superset(&acknowledged));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_engine_a_directory_whoever_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    // A port that a dead engine left behind; somebody else's by now.
+    std::fs::create_dir_all(dir.path().join("engine")).unwrap();
+    std::fs::write(dir.path().join("engine/port"), "1\n").unwrap();
+    let (one, two) = tokio::join!(harness::open(dir.path()), harness::open(dir.path()));
+    let started: Vec<bool> = [&one, &two].iter().map(|s| s.is_alone()).collect();
+    assert_eq!(started, [false, false], "two use it");
+    one.write(&Batch {
+        facts: vec![fact(
+            "c",
+            "a",
+            Aspect::State,
+            Evidence::Event,
+            1,
+            Value::Gone,
+        )],
+        ..Batch::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(facts(&two, "c").await.len(), 1);
+    drop(two);
+    // Whichever started it: this one is left alone with it, or without.
+    let mut left = one;
+    if !left.is_alone() {
+        left = harness::open(dir.path()).await;
+    }
+    assert_eq!(facts(&left, "c").await.len(), 1);
+    let applied = left
+        .json("SELECT DISTINCT version FROM schema_migrations ORDER BY version")
+        .await
+        .unwrap();
+    assert_eq!(applied.len(), 2, "{applied:?}");
+    left.close().await.unwrap();
+
+    // It came to an end: the directory is free, and what was written is there.
+    let again = harness::open(dir.path()).await;
+    assert!(again.is_alone());
+    assert_eq!(facts(&again, "c").await.len(), 1);
+    again.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_code_reaches_a_remote_one_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedded = harness::open(dir.path()).await;
+    let read = |name: &str| {
+        std::fs::read_to_string(dir.path().join("engine").join(name))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let remote = |user: &str, password: &str, port: &str| config::Store {
+        at: config::StoreAt::Remote {
+            url: format!("http://127.0.0.1:{port}").parse().unwrap(),
+            database: "else`where".into(),
+            user: user.into(),
+            password: config::Secret::new(password),
+            ca_file: None,
+        },
+        ..harness::config(dir.path())
+    };
+    let store = Store::open(&remote("app", &read("app.password"), &read("port")))
+        .await
+        .unwrap();
+    store
+        .write(&Batch {
+            facts: vec![fact(
+                "c",
+                "a",
+                Aspect::State,
+                Evidence::Event,
+                1,
+                Value::Gone,
+            )],
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(facts(&store, "c").await.len(), 1);
+    assert_eq!(facts(&embedded, "c").await.len(), 0, "another database");
+    assert!(!store.is_alone());
+
+    let refused = |config| async move { Store::open(&config).await.err().unwrap() };
+    let wrong = refused(remote("app", "not-it-at-all", &read("port"))).await;
+    assert!(
+        !wrong.is_transient() && wrong.to_string().contains("store.password"),
+        "{wrong}"
+    );
+    assert!(!wrong.to_string().contains("not-it-at-all"), "{wrong}");
+    let reader = refused(remote("grafana", &read("grafana.password"), &read("port"))).await;
+    assert!(
+        !reader.is_transient() && reader.to_string().contains("read-only"),
+        "{reader}"
+    );
+    let nobody = refused(remote("app", "x", "1")).await;
+    assert!(nobody.is_transient(), "{nobody}");
+
+    store
+        .json(
+            "INSERT INTO schema_migrations (version, name, sha256) VALUES (999, '0999_later', 'x')",
+        )
+        .await
+        .unwrap();
+    let newer = refused(remote("app", &read("app.password"), &read("port"))).await;
+    assert!(newer.to_string().contains("newer plimsoll"), "{newer}");
+    embedded.close().await.unwrap();
+}
