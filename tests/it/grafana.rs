@@ -39,7 +39,10 @@ impl Scope {
         let sql = self.variables(&sql)?;
         let sql = self.macros(&sql, &[])?;
         match sql.split_once("${") {
-            Some((_, rest)) => Err(format!("left unexpanded: ${{{}", rest.chars().take(30).collect::<String>())),
+            Some((_, rest)) => Err(format!(
+                "left unexpanded: ${{{}",
+                rest.chars().take(30).collect::<String>()
+            )),
             None => Ok(sql),
         }
     }
@@ -68,12 +71,18 @@ impl Scope {
     /// One macro: its text and what comes after it.
     fn one<'a>(&self, name: &str, after: &'a str) -> Result<(String, &'a str), String> {
         let (from_s, to_s) = (self.from_ms.div_euclid(1000), self.to_ms.div_euclid(1000));
-        let seconds = (format!("toDateTime({from_s})"), format!("toDateTime({to_s})"));
+        let seconds = (
+            format!("toDateTime({from_s})"),
+            format!("toDateTime({to_s})"),
+        );
         let millis = (
             format!("fromUnixTimestamp64Milli({})", self.from_ms),
             format!("fromUnixTimestamp64Milli({})", self.to_ms),
         );
-        let day = |ms: i64| chrono::DateTime::from_timestamp_millis(ms).map_or_else(String::new, |d| d.format("toDate('%Y-%m-%d')").to_string());
+        let day = |ms: i64| {
+            chrono::DateTime::from_timestamp_millis(ms)
+                .map_or_else(String::new, |d| d.format("toDate('%Y-%m-%d')").to_string())
+        };
         let width = self.interval_s.max(1);
         let between = |c: &str, (a, b): &(String, String)| format!("{c} >= {a} AND {c} <= {b}");
         let plain = match name {
@@ -87,27 +96,54 @@ impl Scope {
         if let Some(text) = plain {
             return Ok((text, after));
         }
-        let (raw, after) = arguments(after).ok_or_else(|| format!("$__{name} lacks its arguments"))?;
-        let want = if ["conditionalAll", "dateTimeFilter", "dt"].contains(&name) { 2 } else { 1 };
+        let (raw, after) =
+            arguments(after).ok_or_else(|| format!("$__{name} lacks its arguments"))?;
+        let want = if ["conditionalAll", "dateTimeFilter", "dt"].contains(&name) {
+            2
+        } else {
+            1
+        };
         if raw.len() != want {
-            return Err(format!("$__{name} takes {want} argument(s), not {}", raw.len()));
+            return Err(format!(
+                "$__{name} takes {want} argument(s), not {}",
+                raw.len()
+            ));
         }
         if name == "conditionalAll" {
             let variable = raw[1].trim_matches(|c| "${}".contains(c));
-            let selected = self.variables.get(variable).ok_or_else(|| format!("no variable `{variable}`"))?;
-            let text = if matches!(selected, Selected::All(_)) { "1=1".to_owned() } else { raw[0].to_owned() };
+            let selected = self
+                .variables
+                .get(variable)
+                .ok_or_else(|| format!("no variable `{variable}`"))?;
+            let text = if matches!(selected, Selected::All(_)) {
+                "1=1".to_owned()
+            } else {
+                raw[0].to_owned()
+            };
             return Ok((text, after));
         }
-        let args = raw.iter().map(|a| self.macros(a, &[])).collect::<Result<Vec<_>, _>>()?;
+        let args = raw
+            .iter()
+            .map(|a| self.macros(a, &[]))
+            .collect::<Result<Vec<_>, _>>()?;
         let a = &args[0];
         let days = (day(self.from_ms), day(self.to_ms));
         let text = match name {
             "timeFilter" => between(a, &seconds),
             "timeFilter_ms" => between(a, &millis),
             "dateFilter" => between(a, &days),
-            "dateTimeFilter" | "dt" => format!("({}) AND ({})", between(a, &days), between(&args[1], &seconds)),
-            "timeInterval" => format!("toStartOfInterval(toDateTime({a}), INTERVAL {width} second)"),
-            "timeInterval_ms" => format!("toStartOfInterval(toDateTime64({a}, 3), INTERVAL {} millisecond)", width * 1000),
+            "dateTimeFilter" | "dt" => format!(
+                "({}) AND ({})",
+                between(a, &days),
+                between(&args[1], &seconds)
+            ),
+            "timeInterval" => {
+                format!("toStartOfInterval(toDateTime({a}), INTERVAL {width} second)")
+            }
+            "timeInterval_ms" => format!(
+                "toStartOfInterval(toDateTime64({a}, 3), INTERVAL {} millisecond)",
+                width * 1000
+            ),
             _ => return Err(format!("no macro $__{name}")),
         };
         Ok((text, after))
@@ -141,7 +177,8 @@ impl Scope {
 
 /// Values of a variable as Grafana writes them by format.
 fn formatted(values: &[String], format: &str) -> Result<String, String> {
-    let join = |f: &dyn Fn(&String) -> String, by: &str| values.iter().map(f).collect::<Vec<_>>().join(by);
+    let join =
+        |f: &dyn Fn(&String) -> String, by: &str| values.iter().map(f).collect::<Vec<_>>().join(by);
     Ok(match format {
         "singlequote" => join(&|v| format!("'{}'", v.replace('\'', "\\'")), ","),
         "sqlstring" => join(&|v| format!("'{}'", v.replace('\'', "''")), ","),
@@ -156,13 +193,19 @@ fn formatted(values: &[String], format: &str) -> Result<String, String> {
 
 /// The leading word.
 fn word(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
     &text[..end]
 }
 
 /// Length of the quoted text or comment that begins here, with its quotes.
 fn quoted(text: &str) -> Option<usize> {
-    let to = |from: usize, end: &str| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
+    let to = |from: usize, end: &str| {
+        text[from..]
+            .find(end)
+            .map_or(text.len(), |at| from + at + end.len())
+    };
     match text.as_bytes()[0] {
         q @ (b'\'' | b'"' | b'`') => {
             let mut escaped = false;
@@ -178,7 +221,9 @@ fn quoted(text: &str) -> Option<usize> {
         b'/' if text.starts_with("/*") => Some(to(2, "*/")),
         b'$' => {
             let tag = &text[..word(&text[1..]).len() + 1];
-            text[tag.len()..].starts_with('$').then(|| to(tag.len() + 1, &format!("{tag}$")))
+            text[tag.len()..]
+                .starts_with('$')
+                .then(|| to(tag.len() + 1, &format!("{tag}$")))
         }
         _ => None,
     }
@@ -212,8 +257,17 @@ fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
 }
 
 fn scope(from: &str, to: &str, interval_s: u64) -> Scope {
-    let ms = |t: &str| chrono::DateTime::parse_from_rfc3339(t).unwrap().timestamp_millis();
-    Scope { from_ms: ms(from), to_ms: ms(to), interval_s, variables: BTreeMap::new() }
+    let ms = |t: &str| {
+        chrono::DateTime::parse_from_rfc3339(t)
+            .unwrap()
+            .timestamp_millis()
+    };
+    Scope {
+        from_ms: ms(from),
+        to_ms: ms(to),
+        interval_s,
+        variables: BTreeMap::new(),
+    }
 }
 
 /// One pair of the plugin's own tests.
@@ -229,7 +283,10 @@ struct Vector {
 
 #[test]
 fn every_vector_of_the_plugin_expands_as_there() {
-    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../captures/grafana/clickhouse_macro_vectors.json")).unwrap();
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!(
+        "../captures/grafana/clickhouse_macro_vectors.json"
+    ))
+    .unwrap();
     assert!(vectors.len() > 10);
     for v in vectors {
         let got = scope(&v.from_, &v.to, v.interval_s).expand(&v.input);
@@ -242,14 +299,27 @@ fn macros_without_a_vector() {
     let s = scope("2026-10-01T22:00:00Z", "2026-10-03T00:00:00Z", 0);
     for (sql, want) in [
         ("$__interval_s", "1"),
-        ("$__dateFilter(d)", "d >= toDate('2026-10-01') AND d <= toDate('2026-10-03')"),
-        ("$__dateTimeFilter(d, t)", "(d >= toDate('2026-10-01') AND d <= toDate('2026-10-03')) AND (t >= toDateTime(1790892000) AND t <= toDateTime(1790985600))"),
+        (
+            "$__dateFilter(d)",
+            "d >= toDate('2026-10-01') AND d <= toDate('2026-10-03')",
+        ),
+        (
+            "$__dateTimeFilter(d, t)",
+            "(d >= toDate('2026-10-01') AND d <= toDate('2026-10-03')) AND (t >= toDateTime(1790892000) AND t <= toDateTime(1790985600))",
+        ),
         ("'$__fromTime' -- $__toTime", "'$__fromTime' -- $__toTime"),
         ("/* $__nope */ 1", "/* $__nope */ 1"),
     ] {
         assert_eq!(s.expand(sql).as_deref(), Ok(want), "{sql}");
     }
-    for bad in ["$__nope", "$__timeFilter", "$__timeFilter(a, b)", "$__timeFilter(a", "${nobody}", "$__conditionalAll(a, $nobody)"] {
+    for bad in [
+        "$__nope",
+        "$__timeFilter",
+        "$__timeFilter(a, b)",
+        "$__timeFilter(a",
+        "${nobody}",
+        "$__conditionalAll(a, $nobody)",
+    ] {
         assert!(s.expand(bad).is_err(), "{bad}");
     }
 }
@@ -258,12 +328,21 @@ fn macros_without_a_vector() {
 fn variables_by_format_and_all() {
     let mut s = scope("2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z", 60);
     let filter = "$__conditionalAll(tenant IN (${tenant:singlequote}), $tenant)";
-    s.variables.insert("tenant".into(), Selected::All(vec!["a".into()]));
+    s.variables
+        .insert("tenant".into(), Selected::All(vec!["a".into()]));
     assert_eq!(s.expand(filter).as_deref(), Ok("1=1"));
-    s.variables.insert("tenant".into(), Selected::These(vec!["a".into(), "it's".into()]));
+    s.variables.insert(
+        "tenant".into(),
+        Selected::These(vec!["a".into(), "it's".into()]),
+    );
     assert_eq!(s.expand(filter).as_deref(), Ok(r"tenant IN ('a','it\'s')"));
-    assert_eq!(s.expand("${tenant:sqlstring} ${tenant} ${tenant:pipe} $tenants").as_deref(), Ok("'a','it''s' {a,it's} a|it's $tenants"));
+    assert_eq!(
+        s.expand("${tenant:sqlstring} ${tenant} ${tenant:pipe} $tenants")
+            .as_deref(),
+        Ok("'a','it''s' {a,it's} a|it's $tenants")
+    );
     assert!(s.expand("${tenant:nope}").is_err());
-    s.variables.insert("tenant".into(), Selected::These(vec!["a".into()]));
+    s.variables
+        .insert("tenant".into(), Selected::These(vec!["a".into()]));
     assert_eq!(s.expand("$tenant '$tenant'").as_deref(), Ok("a 'a'"));
 }
