@@ -3,7 +3,7 @@
 use super::{
     board::Board,
     number::duration,
-    overview::{interval_s, reaches_to},
+    overview::{interval_s, is_stale, reaches_to},
 };
 use crate::{
     config::{Config, Source},
@@ -67,52 +67,51 @@ pub(super) async fn readiness(
 }
 
 fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<Check> {
+    let running_s = now.second() - started.second();
     let mut checks = Vec::new();
-    for name in config.sources.iter().map(Source::name) {
-        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == name).collect();
+    for source in &config.sources {
+        let Source::OpenStack(o) = source;
+        let first = running_s <= i64::from(o.interval_s);
+        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == o.name).collect();
         own.sort_by(|a, b| a.list.cmp(&b.list));
         if own.is_empty() {
-            let within = now.second() - started.second() <= interval_s(config, name, "servers");
-            let text = if within {
+            let text = if first {
                 "first pass under way"
             } else {
                 "no list was read yet"
             };
             checks.push(Check {
-                ok: within,
-                text: format!("source {name}: {text}"),
+                ok: first,
+                text: format!("source {}: {text}", o.name),
             });
         }
-        checks.extend(own.into_iter().map(|l| list(config, l, started, now)));
+        checks.extend(own.into_iter().map(|l| {
+            let first = interval_s(config, l).map_or(first, |interval| running_s <= interval);
+            list(l, is_stale(config, l, now), first, now)
+        }));
     }
     checks
 }
 
 /// A list is ready when its last complete pass is no older than three intervals, or we have not run for one interval yet.
-fn list(config: &Config, status: &ListStatus, started: Ts, now: Ts) -> Check {
-    let interval = interval_s(config, &status.cloud, &status.list);
-    let first = now.second() - started.second() <= interval;
+fn list(status: &ListStatus, stale: bool, first: bool, now: Ts) -> Check {
     let name = format!("source {}: {}", status.cloud, status.list);
-    let (recent, text) = match reaches_to(status).map(|w| now.second() - w.second()) {
-        Some(age) => (
-            age <= 3 * interval,
-            format!("{name}: last complete pass {} ago", duration(age)),
-        ),
-        None => (false, format!("{name}: no complete pass yet")),
-    };
-    let note = match (recent, first) {
-        (true, _) => "",
-        (false, true) => ", first interval",
-        (false, false) if status.last.error.is_empty() => "",
-        (false, false) => {
-            return Check {
-                ok: false,
-                text: format!("{text}: {}", status.last.error),
-            };
-        }
+    let text = reaches_to(status).map_or_else(
+        || format!("{name}: no complete pass yet"),
+        |w| {
+            format!(
+                "{name}: last complete pass {} ago",
+                duration(now.second() - w.second())
+            )
+        },
+    );
+    let note = match (stale, first, status.last.error.as_str()) {
+        (false, ..) | (true, false, "") => String::new(),
+        (true, true, _) => ", first interval".to_owned(),
+        (true, false, why) => format!(": {why}"),
     };
     Check {
-        ok: recent || first,
+        ok: !stale || first,
         text: format!("{text}{note}"),
     }
 }

@@ -4,7 +4,7 @@ use super::board::Figures;
 use crate::{
     config::{Config, Source},
     domain::{
-        Outcome, Period, Tenancy, Ts, UsageRow,
+        Outcome, PassMode, Period, Tenancy, Ts, UsageRow,
         money::{Rational, parse_decimal},
         ownership::UNATTRIBUTED,
         price::Charge,
@@ -407,17 +407,27 @@ pub fn named<'a>(name: &'a str, id: &'a str) -> &'a str {
     if name.is_empty() { id } else { name }
 }
 
-/// Seconds between passes of a list: changes of servers come at the short interval, everything else with the full lists.
+/// Seconds between passes of a list: flavors come with the full lists, everything else each time. `None` for a list that has no next pass to wait
+/// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
 #[must_use]
-pub fn interval_s(config: &Config, cloud: &str, list: &str) -> i64 {
-    let found = config.sources.iter().find(|s| s.name() == cloud);
-    found.map_or(0, |Source::OpenStack(o)| {
-        i64::from(if list.starts_with("servers") {
-            o.interval_s
-        } else {
-            o.full_interval_s
-        })
-    })
+pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
+    let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    let each = if status.list == "flavors" {
+        o.full_interval_s
+    } else {
+        o.interval_s
+    };
+    (status.last.mode != PassMode::Deleted).then_some(i64::from(each))
+}
+
+/// True when a list reaches less far than three of its intervals back from `now`; one without intervals, when it never was read completely.
+#[must_use]
+pub fn is_stale(config: &Config, status: &ListStatus, now: Ts) -> bool {
+    match (reaches_to(status), interval_s(config, status)) {
+        (Some(t), Some(interval)) => now.second() - t.second() > 3 * interval,
+        (None, _) => config.sources.iter().any(|s| s.name() == status.cloud),
+        (Some(_), None) => false,
+    }
 }
 
 /// The time up to which a list was read completely: its watermark, or for a list that keeps none its last pass, if that was complete.
@@ -431,16 +441,11 @@ fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<List
     lists.sort_by(|a, b| (&a.cloud, &a.list).cmp(&(&b.cloud, &b.list)));
     lists
         .into_iter()
-        .map(|status| {
-            let age_s = reaches_to(&status).map(|w| (as_of.second() - w.second()).max(0));
-            let interval = interval_s(config, &status.cloud, &status.list);
-            ListRow {
-                age_s,
-                // A source that is no longer configured has no interval and cannot be late.
-                stale: interval > 0 && age_s.is_none_or(|age| age > 3 * interval),
-                skewed: status.last.skew_us.saturating_abs() > SKEW_MAX_US,
-                status,
-            }
+        .map(|status| ListRow {
+            age_s: reaches_to(&status).map(|w| (as_of.second() - w.second()).max(0)),
+            stale: is_stale(config, &status, as_of),
+            skewed: status.last.skew_us.saturating_abs() > SKEW_MAX_US,
+            status,
         })
         .collect()
 }

@@ -227,7 +227,7 @@ pub(super) fn fresh() -> Vec<ListStatus> {
     vec![
         status("servers", PassMode::Changes, Outcome::Complete, 12),
         status("servers.deleted", PassMode::Deleted, Outcome::Complete, 41),
-        status("projects", PassMode::Full, Outcome::Complete, 1260),
+        status("projects", PassMode::Full, Outcome::Complete, 43),
         status("flavors", PassMode::Full, Outcome::Complete, 1261),
     ]
 }

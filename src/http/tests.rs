@@ -276,6 +276,21 @@ async fn readiness_is_three_intervals_of_every_list() {
         !ready && body.contains("[-]source north-1: no list was read yet"),
         "{body}"
     );
+    // Read once, at the start: it has no next pass to be late for. Flavors come with the full lists.
+    for (list, mode, outcome, want) in [
+        (
+            "servers.deleted",
+            PassMode::Deleted,
+            Outcome::Complete,
+            true,
+        ),
+        ("servers.deleted", PassMode::Deleted, Outcome::Failed, false),
+        ("flavors", PassMode::Full, Outcome::Complete, true),
+        ("projects", PassMode::Full, Outcome::Complete, false),
+    ] {
+        let (ready, body) = readyz(vec![status(list, mode, outcome, 7000)], 90_000).await;
+        assert_eq!(ready, want, "{body}");
+    }
     let never = ListStatus {
         watermark: None,
         ..status("projects", PassMode::Full, Outcome::Suspect, 10)
