@@ -1,1 +1,252 @@
-//! To be filled.
+//! The one port: metrics, health and the first page. Reads only; nothing here changes anything.
+
+mod assets;
+mod board;
+mod guard;
+mod health;
+pub mod number;
+pub mod overview;
+pub mod page;
+
+pub use board::{Board, Figures, StoreBoard};
+
+use crate::{config::Config, domain::Period, net::Clock};
+use axum::{
+    Router,
+    extract::{Query, RawQuery, State},
+    http::{HeaderMap, StatusCode, Uri, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use board::{Kept, Trouble};
+use maud::Markup;
+use overview::Overview;
+use serde::Deserialize;
+use std::{future::Future, io, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// How long a request under way may go on once shutdown has begun.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the answers are made from. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    board: Arc<dyn Board>,
+    config: Arc<Config>,
+    clock: Clock,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    started: crate::domain::Ts,
+    kept: Arc<Kept>,
+}
+
+impl AppState {
+    /// `metrics` renders the program's own metrics as OpenMetrics text. The first interval of every source, for `/readyz`, is counted from now.
+    pub fn new(
+        board: Arc<dyn Board>,
+        config: Arc<Config>,
+        clock: Clock,
+        metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> Self {
+        let started = clock.now();
+        Self {
+            board,
+            config,
+            clock,
+            metrics,
+            started,
+            kept: Arc::default(),
+        }
+    }
+
+    /// The page's content, at most a few seconds old.
+    async fn overview(&self, period: Period) -> Result<Arc<Overview>, Trouble> {
+        Kept::get(&self.kept, self.board.clone(), self.config.clone(), period).await
+    }
+}
+
+/// All routes, with their guards.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/", get(first_page))
+        .route("/metrics", get(metrics))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route(
+            assets::STYLE.path(),
+            get(|h: HeaderMap, RawQuery(q): RawQuery| async move {
+                assets::STYLE.answer(&h, q.as_deref())
+            }),
+        )
+        .route(
+            assets::ICON.path(),
+            get(|h: HeaderMap, RawQuery(q): RawQuery| async move {
+                assets::ICON.answer(&h, q.as_deref())
+            }),
+        )
+        .fallback(not_found)
+        .layer(middleware::from_fn(guard::guard))
+        .with_state(state)
+}
+
+/// Serves until `shutdown` resolves; then accepts nothing new and lets requests under way finish, for at most ten seconds.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    serve_within(listener, state, shutdown, GRACE).await
+}
+
+async fn serve_within(
+    listener: TcpListener,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> io::Result<()> {
+    let (told, begun) = oneshot::channel::<()>();
+    let stop = async move {
+        shutdown.await;
+        let _ = told.send(());
+    };
+    let serving = axum::serve(listener, router(state)).with_graceful_shutdown(stop);
+    let out_of_patience = async move {
+        if begun.await.is_err() {
+            // Serving ended without being told to: its own result counts.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        done = serving => done,
+        () = out_of_patience => {
+            tracing::warn!("requests still under way after {} s were cut off", grace.as_secs());
+            Ok(())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    month: Option<String>,
+}
+
+async fn first_page(
+    State(state): State<AppState>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let zone = state.config.meters.time_zone;
+    let now = state.clock.now();
+    let Ok(Query(Asked { month })) = asked else {
+        return notice(
+            StatusCode::BAD_REQUEST,
+            "Which month?",
+            "The address could not be read.",
+            "Write it as /?month=2026-10.",
+        );
+    };
+    let period = match &month {
+        Some(text) => Period::month(text, zone).map_err(|e| e.to_string()),
+        None => Period::containing(now, zone)
+            .ok_or_else(|| format!("this machine's clock says {now}, which no calendar has")),
+    };
+    let period = match period {
+        Ok(p) => p,
+        Err(what) => {
+            return notice(
+                StatusCode::BAD_REQUEST,
+                "Which month?",
+                &what,
+                "Write it as /?month=2026-10.",
+            );
+        }
+    };
+    if period.from > now {
+        let text = format!("{period} has not begun in {}.", zone.name());
+        return notice(
+            StatusCode::NOT_FOUND,
+            "A month to come",
+            &text,
+            "Usage is shown once there is some.",
+        );
+    }
+    match state.overview(period).await {
+        Ok(o) => html(StatusCode::OK, &page::overview(&o)),
+        Err(Trouble::Busy) => {
+            let page = page::notice(
+                "One moment",
+                "Usage of other months is being computed.",
+                "Reload in a few seconds.",
+            );
+            (
+                [(header::RETRY_AFTER, "3")],
+                html(StatusCode::SERVICE_UNAVAILABLE, &page),
+            )
+                .into_response()
+        }
+        Err(Trouble::Failed(why)) => {
+            tracing::error!(month = %period, "the first page could not be computed: {why}");
+            notice(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The store did not answer",
+                &why,
+                "Collected facts wait in the spool and are not lost. /readyz tells more; so does the log.",
+            )
+        }
+    }
+}
+
+async fn metrics(State(state): State<AppState>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], (state.metrics)()).into_response()
+}
+
+async fn ready(State(state): State<AppState>) -> Response {
+    let (ready, body) = health::readiness(
+        &*state.board,
+        &state.config,
+        state.started,
+        state.clock.now(),
+    )
+    .await;
+    (
+        if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        body,
+    )
+        .into_response()
+}
+
+async fn not_found(uri: Uri) -> Response {
+    let text = format!("There is nothing at {}.", uri.path());
+    notice(
+        StatusCode::NOT_FOUND,
+        "Not found",
+        &text,
+        "There are / (usage of a month), /metrics, /livez and /readyz.",
+    )
+}
+
+fn html(status: StatusCode, page: &Markup) -> Response {
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+        page.0.clone(),
+    )
+        .into_response()
+}
+
+fn notice(status: StatusCode, title: &str, text: &str, way_out: &str) -> Response {
+    html(status, &page::notice(title, text, way_out))
+}
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Integration tests: one crate, one module a subject.
 #![cfg(test)]
 
+mod dashboards;
+mod grafana;
 mod harness;
 mod month;
 mod one_way_law;

@@ -1,0 +1,191 @@
+//! Where pages get their figures, and how they are kept for a moment so that reloads do not fold anew.
+
+use super::overview::{Overview, Reasons};
+use crate::{
+    config::Config,
+    domain::{Period, Ts, price::Charge, usage::Usage},
+    periods, rating,
+    store::{ListStatus, Store},
+};
+use futures::future::BoxFuture;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, Semaphore};
+
+/// Figures younger than this are shown as they are.
+const KEEP: Duration = Duration::from_secs(5);
+/// Months kept at once.
+const MONTHS_MAX: usize = 12;
+/// Requests that may wait for a computation; more are told to come back.
+const WAITING_MAX: usize = 32;
+
+/// Where answers get their figures from.
+pub trait Board: Send + Sync + 'static {
+    /// The store's clock: it answers, or it is not ready.
+    fn now(&self) -> BoxFuture<'_, Result<Ts, String>>;
+    /// How far every list reaches.
+    fn lists(&self) -> BoxFuture<'_, Result<Vec<ListStatus>, String>>;
+    /// A month's usage, as of now.
+    fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>>;
+}
+
+/// What a month's page is made from.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// Usage.
+    pub usage: Usage,
+    /// Its prices; `None` while no price book is configured.
+    pub charges: Option<Vec<Charge>>,
+    /// Why usage could not be priced, in words; then there are no charges.
+    pub unpriced: Vec<String>,
+    /// Why scopes are nobody's.
+    pub reasons: Reasons,
+}
+
+/// The board of a real store.
+pub struct StoreBoard {
+    store: Store,
+    config: Arc<Config>,
+}
+
+impl StoreBoard {
+    /// Reads from `store` by what `config` says of meters, tenancy and prices.
+    #[must_use]
+    pub fn new(store: Store, config: Arc<Config>) -> Self {
+        Self { store, config }
+    }
+}
+
+impl Board for StoreBoard {
+    fn now(&self) -> BoxFuture<'_, Result<Ts, String>> {
+        Box::pin(async { self.store.now().await.map_err(|e| e.to_string()) })
+    }
+
+    fn lists(&self) -> BoxFuture<'_, Result<Vec<ListStatus>, String>> {
+        Box::pin(async { self.store.lists().await.map_err(|e| e.to_string()) })
+    }
+
+    fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>> {
+        Box::pin(async move {
+            let as_of = self.now().await?;
+            let usage = periods::usage::compute(&self.store, &self.config, &period, as_of)
+                .await
+                .map_err(|e| e.to_string())?;
+            let rated = self
+                .config
+                .prices
+                .as_ref()
+                .map(|book| rating::rate(&usage, book, &period))
+                .transpose();
+            let (charges, unpriced) = match rated {
+                Ok(charges) => (charges, Vec::new()),
+                Err(unpriced) => (None, unpriced.iter().map(ToString::to_string).collect()),
+            };
+            Ok(Figures {
+                usage,
+                charges,
+                unpriced,
+                reasons: Reasons::new(),
+            })
+        })
+    }
+}
+
+/// Why there is no page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Too many wait already.
+    Busy,
+    /// The store's words.
+    Failed(String),
+}
+
+/// Pages' content by month, computed one at a time.
+pub(super) struct Kept {
+    pages: std::sync::Mutex<BTreeMap<String, Page>>,
+    one: Mutex<()>,
+    waiting: Arc<Semaphore>,
+}
+
+struct Page {
+    content: Arc<Overview>,
+    made: Instant,
+    keep: Duration,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            pages: std::sync::Mutex::default(),
+            one: Mutex::default(),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+        }
+    }
+}
+
+impl Kept {
+    /// The month's content: the one kept, if it is young enough, else computed. The computation is a task of its own: a request that gives up
+    /// does not undo it, and the next one finds it done.
+    pub(super) async fn get(
+        kept: &Arc<Self>,
+        board: Arc<dyn Board>,
+        config: Arc<Config>,
+        period: Period,
+    ) -> Result<Arc<Overview>, Trouble> {
+        if let Some(page) = kept.young(&period) {
+            return Ok(page);
+        }
+        let place = kept
+            .waiting
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Trouble::Busy)?;
+        let kept = kept.clone();
+        let task = tokio::spawn(async move {
+            let _place = place;
+            let _one = kept.one.lock().await;
+            if let Some(page) = kept.young(&period) {
+                return Ok(page);
+            }
+            let begun = Instant::now();
+            let figures = board.month(period).await.map_err(Trouble::Failed)?;
+            let lists = board.lists().await.map_err(Trouble::Failed)?;
+            let content = Arc::new(Overview::build(&config, &period, figures, lists));
+            kept.keep(&period, content.clone(), begun.elapsed());
+            Ok(content)
+        });
+        task.await.unwrap_or_else(|e| {
+            Err(Trouble::Failed(format!(
+                "computing usage of {period} broke off: {e}"
+            )))
+        })
+    }
+
+    fn young(&self, period: &Period) -> Option<Arc<Overview>> {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages
+            .get(&period.to_string())
+            .filter(|p| p.made.elapsed() < p.keep)
+            .map(|p| p.content.clone())
+    }
+
+    fn keep(&self, period: &Period, content: Arc<Overview>, took: Duration) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.retain(|_, p| p.made.elapsed() < p.keep);
+        if pages.len() >= MONTHS_MAX {
+            pages.pop_first();
+        }
+        // What is dear to compute is kept longer, so that pages never take more than a fifth of a core.
+        pages.insert(
+            period.to_string(),
+            Page {
+                content,
+                made: Instant::now(),
+                keep: KEEP + took * 4,
+            },
+        );
+    }
+}

@@ -1,0 +1,491 @@
+//! The first page's content as plain values: a month's usage by tenant, and how far every list reaches.
+
+use super::board::Figures;
+use crate::{
+    config::{Config, Source},
+    domain::{
+        Outcome, PassMode, Period, Tenancy, Ts, UsageRow,
+        money::{Rational, parse_decimal},
+        ownership::UNATTRIBUTED,
+        price::Charge,
+        tenancy::Rule,
+    },
+    store::ListStatus,
+};
+use chrono_tz::Tz;
+use num_traits::Zero as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Resources shown per tenant; the rest is counted.
+const TOP: usize = 10;
+/// A clock further off than this is called out (`design.md`: skew alerts above 5 s).
+const SKEW_MAX_US: i64 = 5_000_000;
+
+/// All the first page shows.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The month shown.
+    pub month: Month,
+    /// As of when the usage was computed; ages of lists are measured from here.
+    pub as_of: Ts,
+    /// How money is written; `None` while no price book is configured.
+    pub money: Option<Money>,
+    /// Usage by (tenant, contract), sorted; `unattributed` is apart.
+    pub tenants: Vec<TenantRow>,
+    /// What nobody pays for yet; `None` when everything has an owner.
+    pub unattributed: Option<Unattributed>,
+    /// Everything together: tenants and unattributed.
+    pub total: Sums,
+    /// Lists of configured sources and of sources that were read before, sorted by (source, list).
+    pub lists: Vec<ListRow>,
+    /// Configured sources none of whose lists was ever read.
+    pub unread: Vec<String>,
+    /// True when the configuration names no source at all.
+    pub no_source: bool,
+    /// The configuration's path, for texts that tell what to do.
+    pub config_path: String,
+    /// What a person should look at, worst first.
+    pub warnings: Vec<String>,
+}
+
+/// The month of a page, and the months beside it.
+#[derive(Debug, Clone)]
+pub struct Month {
+    /// `2026-10`.
+    pub name: String,
+    /// `October 2026`.
+    pub title: String,
+    /// The provider's time zone.
+    pub zone: Tz,
+    /// The month before.
+    pub previous: Option<String>,
+    /// The month after, once it has begun.
+    pub next: Option<String>,
+    /// True while the month is not over: figures will grow.
+    pub running: bool,
+}
+
+/// How money is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// ISO 4217.
+    pub currency: String,
+    /// Decimals of every amount.
+    pub decimals: u32,
+    /// Name of the price book.
+    pub book: String,
+}
+
+/// Sums over some usage rows. Quantities are in base units times seconds, exact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Servers that were there at any time in the month.
+    pub servers: usize,
+    /// Virtual CPU seconds.
+    pub vcpu_s: i128,
+    /// Byte seconds of memory.
+    pub memory_byte_s: i128,
+    /// GPU seconds.
+    pub gpu_s: i128,
+    /// The sum of the priced lines, each rounded as the book says.
+    pub cost: Rational,
+    /// Seconds observed, over all rows.
+    pub observed_s: i128,
+    /// Seconds that should have been observed, over all rows.
+    pub expected_s: i128,
+}
+
+/// A tenant under one contract.
+#[derive(Debug, Clone)]
+pub struct TenantRow {
+    /// Customer.
+    pub tenant: String,
+    /// Terms; may be empty.
+    pub contract: String,
+    /// What it used.
+    pub sums: Sums,
+    /// Its largest resources: by cost, then vCPU time.
+    pub top: Vec<ResourceRow>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// One resource of a tenant.
+#[derive(Debug, Clone)]
+pub struct ResourceRow {
+    /// Name for people; may be empty.
+    pub name: String,
+    /// The cloud's id.
+    pub id: String,
+    /// Project, by name if it has one.
+    pub scope: String,
+    /// Flavors it had in the month.
+    pub flavors: BTreeSet<String>,
+    /// What it used.
+    pub sums: Sums,
+}
+
+/// Usage whose owner is missing or ambiguous.
+#[derive(Debug, Clone)]
+pub struct Unattributed {
+    /// All of it.
+    pub sums: Sums,
+    /// By scope.
+    pub scopes: Vec<ScopeRow>,
+    /// What a person can do about it.
+    pub way_out: String,
+    /// A command that does it, where there is one.
+    pub command: Option<String>,
+}
+
+/// A scope that nobody pays for.
+#[derive(Debug, Clone)]
+pub struct ScopeRow {
+    /// Source.
+    pub source: String,
+    /// The cloud's id.
+    pub id: String,
+    /// Name for people; may be empty.
+    pub name: String,
+    /// Why, in the words of the attribution.
+    pub reasons: BTreeSet<String>,
+    /// What it used.
+    pub sums: Sums,
+}
+
+/// One list of one source.
+#[derive(Debug, Clone)]
+pub struct ListRow {
+    /// Where it stands.
+    pub status: ListStatus,
+    /// Seconds from the watermark to `as_of`; `None` before the first complete pass.
+    pub age_s: Option<i64>,
+    /// True when it reaches less far than three of its intervals back.
+    pub stale: bool,
+    /// True when the cloud's clock and ours differ by more than 5 s.
+    pub skewed: bool,
+}
+
+/// Why scopes are unattributed: (source, scope) -> reasons.
+pub type Reasons = BTreeMap<(String, String), BTreeSet<String>>;
+
+impl Overview {
+    /// Sums up a month's figures and the lists' state.
+    #[must_use]
+    pub fn build(
+        config: &Config,
+        period: &Period,
+        figures: Figures,
+        lists: Vec<ListStatus>,
+    ) -> Self {
+        let Figures {
+            usage,
+            charges,
+            unpriced,
+            reasons,
+        } = figures;
+        let amounts = amounts(charges.as_deref().unwrap_or_default());
+        let (nobodys, owned): (Vec<_>, Vec<_>) =
+            usage.rows.iter().partition(|r| r.tenant == UNATTRIBUTED);
+        let lists = list_rows(config, lists, usage.as_of);
+        let read: BTreeSet<&str> = lists.iter().map(|l| l.status.cloud.as_str()).collect();
+        let unattributed = unattributed(config, &nobodys, &amounts, &reasons);
+        Self {
+            month: Month::of(period, usage.as_of),
+            as_of: usage.as_of,
+            money: config
+                .prices
+                .as_ref()
+                .filter(|_| charges.is_some())
+                .map(|b| Money {
+                    currency: b.currency.clone(),
+                    decimals: b.decimals,
+                    book: b.name.clone(),
+                }),
+            tenants: tenants(&owned, &amounts),
+            total: Sums::of(usage.rows.iter(), &amounts),
+            unread: config
+                .sources
+                .iter()
+                .map(Source::name)
+                .filter(|n| !read.contains(n))
+                .map(str::to_owned)
+                .collect(),
+            no_source: config.sources.is_empty(),
+            config_path: config.path.display().to_string(),
+            warnings: warnings(&lists, unattributed.as_ref(), &unpriced),
+            unattributed,
+            lists,
+        }
+    }
+
+    /// True when any GPU time was counted: then there is a column for it.
+    #[must_use]
+    pub fn has_gpu(&self) -> bool {
+        self.total.gpu_s != 0
+    }
+}
+
+impl Month {
+    fn of(period: &Period, as_of: Ts) -> Self {
+        let beside = |t: Ts| Period::containing(t, period.zone);
+        // A day into the neighbour: clock changes move a month's edge by hours, never by a day.
+        let next = beside(period.to.plus_seconds(86_400)).filter(|n| n.from <= as_of);
+        Self {
+            name: period.to_string(),
+            title: chrono::NaiveDate::from_ymd_opt(period.year, period.month, 1)
+                .map_or_else(|| period.to_string(), |d| d.format("%B %Y").to_string()),
+            zone: period.zone,
+            previous: beside(period.from.plus_seconds(-86_400)).map(|p| p.to_string()),
+            next: next.map(|p| p.to_string()),
+            running: as_of < period.to,
+        }
+    }
+}
+
+impl Sums {
+    fn of<'a>(
+        rows: impl Iterator<Item = &'a UsageRow>,
+        amounts: &BTreeMap<&str, Rational>,
+    ) -> Self {
+        let mut servers = BTreeSet::new();
+        let mut sums = Self::default();
+        for row in rows {
+            if row.kind == crate::domain::fact::kind::SERVER {
+                servers.insert((&row.source, &row.resource));
+            }
+            match row.meter.as_str() {
+                "compute.vcpu" => sums.vcpu_s += row.quantity,
+                "compute.memory" => sums.memory_byte_s += row.quantity,
+                "compute.gpu" => sums.gpu_s += row.quantity,
+                _ => {}
+            }
+            sums.observed_s += i128::from(row.observed_s);
+            sums.expected_s += i128::from(row.expected_s);
+            if let Some(amount) = amounts.get(row.id.as_str()) {
+                sums.cost += amount;
+            }
+        }
+        sums.servers = servers.len();
+        sums
+    }
+}
+
+/// Rounded amounts by usage row. What has no price is measured and not sold: it has no amount.
+fn amounts(charges: &[Charge]) -> BTreeMap<&str, Rational> {
+    let mut by_row: BTreeMap<&str, Rational> = BTreeMap::new();
+    for c in charges.iter().filter(|c| c.price.is_some()) {
+        if let Ok(amount) = parse_decimal(&c.amount) {
+            *by_row
+                .entry(c.usage.id.as_str())
+                .or_insert_with(Rational::zero) += amount;
+        }
+    }
+    by_row
+}
+
+fn grouped<'a, K: Ord>(
+    rows: &[&'a UsageRow],
+    key: impl Fn(&'a UsageRow) -> K,
+) -> BTreeMap<K, Vec<&'a UsageRow>> {
+    let mut groups: BTreeMap<K, Vec<&UsageRow>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(key(row)).or_default().push(row);
+    }
+    groups
+}
+
+fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<TenantRow> {
+    grouped(rows, |r| (&r.tenant, &r.contract))
+        .into_iter()
+        .map(|((tenant, contract), rows)| {
+            let mut top = resources(&rows, amounts);
+            let more = top.len().saturating_sub(TOP);
+            top.truncate(TOP);
+            let sums = Sums::of(rows.into_iter(), amounts);
+            TenantRow {
+                tenant: tenant.clone(),
+                contract: contract.clone(),
+                sums,
+                top,
+                more,
+            }
+        })
+        .collect()
+}
+
+/// The largest first; equal ones by id, so that a reload shows the same.
+fn resources(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<ResourceRow> {
+    let mut all: Vec<ResourceRow> = grouped(rows, |r| (&r.source, &r.resource))
+        .into_values()
+        .filter_map(|rows| {
+            let last = *rows.last()?;
+            Some(ResourceRow {
+                name: last.resource_name.clone(),
+                id: last.resource.clone(),
+                scope: named(&last.scope_name, &last.scope).to_owned(),
+                flavors: rows
+                    .iter()
+                    .filter_map(|r| r.dimensions.get("flavor").cloned())
+                    .collect(),
+                sums: Sums::of(rows.into_iter(), amounts),
+            })
+        })
+        .collect();
+    all.sort_by(|a, b| {
+        (&b.sums.cost, b.sums.vcpu_s)
+            .cmp(&(&a.sums.cost, a.sums.vcpu_s))
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    all
+}
+
+fn unattributed(
+    config: &Config,
+    rows: &[&UsageRow],
+    amounts: &BTreeMap<&str, Rational>,
+    reasons: &Reasons,
+) -> Option<Unattributed> {
+    if rows.is_empty() {
+        return None;
+    }
+    let scopes: Vec<ScopeRow> = grouped(rows, |r| (&r.source, &r.scope))
+        .into_iter()
+        .map(|((source, id), rows)| ScopeRow {
+            source: source.clone(),
+            id: id.clone(),
+            name: rows
+                .iter()
+                .rev()
+                .map(|r| r.scope_name.clone())
+                .find(|n| !n.is_empty())
+                .unwrap_or_default(),
+            reasons: reasons
+                .get(&(source.clone(), id.clone()))
+                .cloned()
+                .unwrap_or_default(),
+            sums: Sums::of(rows.into_iter(), amounts),
+        })
+        .collect();
+    let (way_out, command) = way_out(&config.tenancy, &config.path.display().to_string(), &scopes);
+    Some(Unattributed {
+        sums: Sums::of(rows.iter().copied(), amounts),
+        scopes,
+        way_out,
+        command,
+    })
+}
+
+/// What a person can do: the shortest way that the configured rules allow.
+fn way_out(tenancy: &Tenancy, path: &str, scopes: &[ScopeRow]) -> (String, Option<String>) {
+    let prefix = tenancy.rules.iter().find_map(|r| match r {
+        Rule::ProjectTag { prefix } => Some(prefix),
+        _ => None,
+    });
+    match (prefix, scopes.first()) {
+        (Some(prefix), Some(scope)) => (
+            format!(
+                "Give each project exactly one tag {prefix}CONTRACT, or add a rule under tenancy in {path}. For the first one:"
+            ),
+            Some(format!(
+                "openstack project set --tag {prefix}CONTRACT {}",
+                scope.id
+            )),
+        ),
+        _ => (
+            format!(
+                "Add a rule under tenancy in {path} that names the project's domain, name or id."
+            ),
+            None,
+        ),
+    }
+}
+
+/// A name if there is one, else the id.
+#[must_use]
+pub fn named<'a>(name: &'a str, id: &'a str) -> &'a str {
+    if name.is_empty() { id } else { name }
+}
+
+/// Seconds between passes of a list: flavors come with the full lists, everything else each time. `None` for a list that has no next pass to wait
+/// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
+#[must_use]
+pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
+    let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    let each = if status.list == "flavors" {
+        o.full_interval_s
+    } else {
+        o.interval_s
+    };
+    (status.last.mode != PassMode::Deleted).then_some(i64::from(each))
+}
+
+/// True when a list reaches less far than three of its intervals back from `now`; one without intervals, when it never was read completely.
+#[must_use]
+pub fn is_stale(config: &Config, status: &ListStatus, now: Ts) -> bool {
+    match (reaches_to(status), interval_s(config, status)) {
+        (Some(t), Some(interval)) => now.second() - t.second() > 3 * interval,
+        (None, _) => config.sources.iter().any(|s| s.name() == status.cloud),
+        (Some(_), None) => false,
+    }
+}
+
+/// The time up to which a list was read completely: its watermark, or for a list that keeps none its last pass, if that was complete.
+#[must_use]
+pub fn reaches_to(status: &ListStatus) -> Option<Ts> {
+    let last = (status.last.outcome == Outcome::Complete).then_some(status.last.watermark);
+    status.watermark.max(last)
+}
+
+fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<ListRow> {
+    lists.sort_by(|a, b| (&a.cloud, &a.list).cmp(&(&b.cloud, &b.list)));
+    lists
+        .into_iter()
+        .map(|status| ListRow {
+            age_s: reaches_to(&status).map(|w| (as_of.second() - w.second()).max(0)),
+            stale: is_stale(config, &status, as_of),
+            skewed: status.last.skew_us.saturating_abs() > SKEW_MAX_US,
+            status,
+        })
+        .collect()
+}
+
+/// What a person should look at: standing sources first, then money without a price or an owner, then clocks.
+fn warnings(lists: &[ListRow], nobodys: Option<&Unattributed>, unpriced: &[String]) -> Vec<String> {
+    let of_list = |row: &ListRow| {
+        let last = &row.status.last;
+        let what = match last.outcome {
+            Outcome::Suspect => "the last pass is not believed and ended nothing",
+            Outcome::Failed if row.stale => "passes fail, and usage stands still",
+            _ if row.stale => "no complete pass for three intervals; is plimsoll run running?",
+            _ => return None,
+        };
+        let colon = if last.error.is_empty() { "" } else { ": " };
+        Some(format!(
+            "{}, {}: {what}{colon}{}",
+            row.status.cloud, row.status.list, last.error
+        ))
+    };
+    let mut out: Vec<String> = lists.iter().filter_map(of_list).collect();
+    if let Some(first) = unpriced.first() {
+        let n = unpriced.len();
+        out.push(format!(
+            "The price book does not price {n} usage rows, so no cost is shown. The first: {first}"
+        ));
+    }
+    match nobodys.map(|u| u.scopes.len()) {
+        None => {}
+        Some(1) => {
+            out.push("1 project has no owner: its usage is kept under unattributed.".to_owned())
+        }
+        Some(n) => out.push(format!(
+            "{n} projects have no owner: their usage is kept under unattributed."
+        )),
+    }
+    out.extend(lists.iter().filter(|r| r.skewed).map(|row| {
+        let by = super::number::skew(row.status.last.skew_us);
+        let (cloud, list) = (&row.status.cloud, &row.status.list);
+        format!("{cloud}, {list}: the cloud's clock is {by} from ours. Check NTP on both; usage keeps the cloud's times.")
+    }));
+    out
+}
