@@ -1,6 +1,6 @@
 //! `plimsoll collect`: one pass over every list of every source.
 
-use super::{exit, pump, refresh, run::Parts};
+use super::{collector, exit, pump, refresh, run::Parts};
 use crate::{
     config::Config,
     domain::{Outcome, Pass, PassMode},
@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use std::{
     io::{self, Write as _},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -35,7 +35,7 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
     let mut reading = JoinSet::new();
     for source in parts.config.sources.clone() {
         let memory = parts.store.memory(source.name()).await.with_context(|| format!("what is known of {}", source.name()))?;
-        let mut source = Source::new(source, parts.clock.clone(), memory)?;
+        let mut source = Source::new(source, parts.clock.clone(), memory, collector())?;
         let parts = parts.clone();
         reading.spawn(async move { pump::pump(&mut source, PassMode::Full, &parts.spool, &parts.metrics).await });
     }
@@ -60,12 +60,12 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
 
 /// Waits until the spool is empty.
 pub(super) async fn delivered(spool: &Spool) -> Result<()> {
-    let began = Instant::now();
-    while spool.batches() > 0 {
-        if began.elapsed() > DELIVERY_MAX {
-            bail!("the store did not take {} batches within {} s; they are kept in the spool and delivered by the next command that collects", spool.batches(), DELIVERY_MAX.as_secs());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    if tokio::time::timeout(DELIVERY_MAX, spool.drained()).await.is_err() {
+        bail!(
+            "the store did not take {} batches within {} s; they are kept in the spool and delivered by the next command that collects",
+            spool.depth().batches,
+            DELIVERY_MAX.as_secs()
+        );
     }
     Ok(())
 }

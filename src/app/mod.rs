@@ -41,12 +41,21 @@ pub fn main(args: Args) -> ExitCode {
         return ExitCode::from(exit::DONE);
     }
     if let Command::Engine(engine) = &args.command
-        && let Some(dir) = &engine.dir
+        && let (Some(dir), Some(library)) = (&engine.dir, &engine.library)
     {
         // The engine's own process: no runtime, no logs but its own.
-        return store::engine::serve(dir);
+        store::engine::serve(&store::engine::Serve {
+            dir,
+            library,
+            memory_max_bytes: engine.memory_max_bytes,
+            parent: engine.parent,
+        });
     }
-    if let Err(e) = logs::init(&args.global.log_level, args.global.log_format == cli::args::LogFormat::Json) {
+    let format = match args.global.log_format {
+        cli::args::LogFormat::Text => logs::LogFormat::Text,
+        cli::args::LogFormat::Json => logs::LogFormat::Json,
+    };
+    if let Err(e) = logs::init(&args.global.log_level, format) {
         eprintln!("plimsoll: {e}");
         return ExitCode::from(exit::USAGE);
     }
@@ -101,8 +110,13 @@ async fn dispatch(args: Args) -> Result<u8> {
 
 /// Loads the configuration and goes on with it; prints every problem and stops with 2 when it has any.
 async fn with_config(global: &Global, go: impl AsyncFnOnce(Config) -> Result<u8>) -> Result<u8> {
-    match load(global) {
-        Ok(config) => go(config).await,
+    match config::load(global.config.as_deref(), &overrides(global)) {
+        Ok(config) => {
+            for w in &config.warnings {
+                tracing::warn!("{w}");
+            }
+            go(config).await
+        }
         Err(problems) => {
             for p in &problems {
                 eprintln!("{p}");
@@ -112,8 +126,18 @@ async fn with_config(global: &Global, go: impl AsyncFnOnce(Config) -> Result<u8>
     }
 }
 
-fn load(global: &Global) -> Result<Config, Vec<config::Problem>> {
-    config::load(global.config.as_deref(), &config::Overrides { data_dir: global.data_dir.clone() })
+fn overrides(global: &Global) -> config::Overrides {
+    config::Overrides { data_dir: global.data_dir.clone() }
+}
+
+fn load_report(global: &Global) -> (config::Report, Option<Config>) {
+    config::check(global.config.as_deref(), &overrides(global))
+}
+
+/// Names this process in passes: host and process id.
+fn collector() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}/{}", std::process::id())
 }
 
 async fn open_store(config: &Config) -> Result<Store> {

@@ -98,7 +98,7 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     let parts = Parts::open(config, clock.clone()).await?;
     let drainer = tokio::spawn(parts.drain(stopping));
     let memory = parts.store.memory(source.name()).await?;
-    let mut reader = Source::new(source, clock.clone(), memory)?;
+    let mut reader = Source::new(source, clock.clone(), memory, "simulate".to_owned())?;
     let slots = slots(&world, &period)?;
     let progress = Progress::new("simulating", slots.len() as u64);
     let mut next_full = Ts::MIN;
@@ -140,7 +140,7 @@ fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
         project_domain: "Default".to_owned(),
         password: config::Secret::new(simulate::PASSWORD),
     };
-    Ok(config::Source::OpenStack(config::OpenStack::new(world.cloud(), auth_url, credentials)))
+    Ok(config::Source::OpenStack(config::OpenStack::with_defaults(world.cloud(), auth_url, credentials)))
 }
 
 /// When passes happen: on the grid, after each change twice (the second time its record has settled), and once an hour.

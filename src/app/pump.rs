@@ -40,7 +40,7 @@ pub(super) async fn pump(source: &mut Source, mode: PassMode, spool: &Spool, met
             scopes |= batch.facts.iter().any(|f| f.key.kind == kind::PROJECT);
             resources.extend(batch.facts.iter().map(|f| f.key.clone()));
             keep(spool, &batch).await;
-            metrics.facts(&batch);
+            metrics.facts(&batch.facts);
         }
         (resources, scopes)
     };

@@ -3,14 +3,16 @@
 use super::{exit, open_store};
 use crate::{
     cli::{self, args},
-    config::Config,
-    domain::{Period, Ts},
-    export, periods,
-    rating::{self, RateError},
+    config::{self, Config},
+    domain::{Period, PriceBook, Ts},
+    export,
+    periods::usage::{self, Rules},
+    rating,
     store::Store,
 };
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, bail};
 use std::{
+    collections::BTreeMap,
     io::{self, Write as _},
     path::Path,
     time::Duration,
@@ -19,8 +21,33 @@ use std::{
 /// How many months back `explain` looks for a line.
 const MONTHS_BACK: usize = 24;
 
-fn parse_month(config: &Config, month: &str) -> Result<Period, u8> {
-    Period::month(month, config.meters.time_zone).map_err(|e| {
+/// What was asked for, with the rules that were in force then: those of the file for now, those kept in the store for a stated time.
+struct Asked {
+    store: Store,
+    as_of: Ts,
+    rules: Rules,
+    zone: chrono_tz::Tz,
+}
+
+impl Asked {
+    async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
+        let store = open_store(config).await?;
+        let now = store.now().await?;
+        Ok(match as_of {
+            Some(t) => Self {
+                as_of: t.min(now),
+                rules: Rules::as_of(&store, config, t).await?,
+                zone: usage::zone_as_of(&store, config, t).await?,
+                store,
+            },
+            None => Self { as_of: now, rules: Rules::of(config)?, zone: config.meters.time_zone, store },
+        })
+    }
+}
+
+/// The month in a zone; says what is wrong and gives the exit code when there is none.
+fn parse_month(month: &str, zone: chrono_tz::Tz) -> Result<Period, u8> {
+    Period::month(month, zone).map_err(|e| {
         eprintln!("plimsoll: {e}");
         exit::USAGE
     })
@@ -34,17 +61,13 @@ pub(super) async fn usage(
     as_of: Option<Ts>,
     format: args::TableFormat,
 ) -> Result<u8> {
-    let period = match parse_month(&config, month) {
-        Ok(p) => p,
-        Err(code) => return Ok(code),
-    };
-    let store = open_store(&config).await?;
-    let as_of = match as_of {
-        Some(t) => t,
-        None => store.now().await?,
-    };
-    let mut computed = periods::usage::compute(&store, &config, &period, as_of).await?;
-    store.close().await?;
+    if let Err(code) = parse_month(month, config.meters.time_zone) {
+        return Ok(code);
+    }
+    let asked = Asked::open(&config, as_of).await?;
+    let period = Period::month(month, asked.zone)?;
+    let mut computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+    asked.store.close().await?;
     if let Some(t) = tenant {
         computed.usage.rows.retain(|r| r.tenant == t);
         computed.unattributed.clear();
@@ -65,35 +88,35 @@ pub(super) struct Explain {
 }
 
 /// `plimsoll explain`.
-pub(super) async fn explain(config: Config, asked: &Explain) -> Result<u8> {
-    let given = match asked.month.as_deref().map(|m| parse_month(&config, m)).transpose() {
-        Ok(p) => p,
-        Err(code) => return Ok(code),
+pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
+    if let Some(Err(code)) = wanted.month.as_deref().map(|m| parse_month(m, config.meters.time_zone)) {
+        return Ok(code);
+    }
+    let asked = Asked::open(&config, wanted.as_of).await?;
+    let months: Vec<Period> = match &wanted.month {
+        Some(m) => vec![Period::month(m, asked.zone)?],
+        None => months_back(asked.as_of, asked.zone),
     };
-    let store = open_store(&config).await?;
-    let as_of = match asked.as_of {
-        Some(t) => t,
-        None => store.now().await?,
-    };
-    let months: Vec<Period> = match given {
-        Some(p) => vec![p],
-        None => months_back(&config, store.now().await?),
-    };
-    let found = cli::explain::find(&store, &config, &asked.id, &months, as_of).await?;
-    store.close().await?;
+    let found = cli::explain::find(&asked.store, &asked.rules, &wanted.id, &months, asked.as_of).await?;
+    asked.store.close().await?;
     let Some(explanation) = found else {
-        let searched = months.last().map_or_else(String::new, |m| format!(" (searched back to {m})"));
-        eprintln!("plimsoll: no usage line has the id {}{searched}; `plimsoll usage --format json` lists ids, and a line computed as of another time needs that --as-of", asked.id);
+        let searched = match (months.first(), months.last()) {
+            (Some(first), Some(last)) => format!(" from {last} to {first}"),
+            _ => String::new(),
+        };
+        eprintln!(
+            "plimsoll: no usage line{searched} has the id {}; `plimsoll usage --format json` lists ids, and a line of a stated --as-of needs the same one here",
+            wanted.id
+        );
         return Ok(exit::PART);
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    cli::explain::print(&explanation, asked.raw, asked.format, &mut out)?;
+    cli::explain::print(&explanation, wanted.raw, wanted.format, &mut out)?;
     out.flush()?;
     Ok(exit::DONE)
 }
 
-fn months_back(config: &Config, now: Ts) -> Vec<Period> {
-    let zone = config.meters.time_zone;
+fn months_back(now: Ts, zone: chrono_tz::Tz) -> Vec<Period> {
     std::iter::successors(Period::containing(now, zone), |p| Period::containing(p.from.plus_seconds(-1), zone))
         .take(MONTHS_BACK)
         .collect()
@@ -107,56 +130,101 @@ pub(super) async fn export(
     out: &Path,
     as_of: Option<Ts>,
 ) -> Result<u8> {
-    let period = match parse_month(&config, month) {
-        Ok(p) => p,
-        Err(code) => return Ok(code),
-    };
-    let store = open_store(&config).await?;
-    let as_of = settled(&store, &config, as_of).await?;
-    let computed = periods::usage::compute(&store, &config, &period, as_of).await?;
-    store.close().await?;
-    let charges = match config.prices.as_ref().map(|book| rating::rate(&computed.usage, book, &period)).transpose() {
-        Ok(c) => c,
-        Err(RateError::Unpriced(missing)) => {
-            eprintln!("plimsoll: {} has usage without a price; nothing was written:", period);
-            for m in &missing {
-                eprintln!("  {m}");
+    if let Err(code) = parse_month(month, config.meters.time_zone) {
+        return Ok(code);
+    }
+    if as_of.is_none() {
+        // Kept before the as-of is taken, so that the same export can be asked for again by it.
+        let store = open_store(&config).await?;
+        keep_definitions(&store, &config).await?;
+        store.close().await?;
+    }
+    let asked = Asked::open(&config, as_of).await?;
+    let period = Period::month(month, asked.zone)?;
+    settle(&asked, &config).await?;
+    let computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+    let book = book_of(&asked, &config, as_of).await?;
+    let definitions = definition_hashes(&asked.store, asked.as_of).await?;
+    asked.store.close().await?;
+    let charges = match book.as_ref().map(|b| rating::rate(&computed.usage, b, &period)).transpose() {
+        Ok(charges) => charges,
+        Err(unpriced) => {
+            eprintln!("plimsoll: nothing was written: {} lines of {period} have no price:", unpriced.len());
+            for u in &unpriced {
+                eprintln!("  {u}");
             }
             return Ok(exit::PART);
         }
-        Err(e) => return Err(anyhow!(e)),
     };
-    for ((source, scope), reason) in &computed.unattributed {
-        eprintln!("plimsoll: unattributed: {source} {scope}: {reason}");
+    for ((source, _), reasons) in &computed.unattributed {
+        for reason in reasons {
+            eprintln!("plimsoll: unattributed in {source}: {reason}");
+        }
     }
+    let rated = charges.as_deref().zip(book.as_ref()).map(|(charges, book)| export::Rated { charges, book });
+    let export = export::Export {
+        usage: &computed.usage,
+        period: &period,
+        rated,
+        definitions: &definitions,
+        facts: &computed.facts,
+    };
     let format = match format {
         args::ExportFormat::Csv => export::Format::Csv,
         args::ExportFormat::Jsonl => export::Format::Jsonl,
     };
-    let export = export::Export {
-        usage: &computed.usage,
-        charges: charges.as_deref(),
-        book: config.prices.as_ref(),
-        period: &period,
-        definitions: config.definition_hashes(),
-    };
-    let written = export::write(&export, format, out).with_context(|| format!("exporting {period} to {}", out.display()))?;
+    let written =
+        export::write(&export, format, out).with_context(|| format!("exporting {period} to {}", out.display()))?;
     let mut stdout = io::stdout().lock();
-    for file in &written.files {
-        writeln!(stdout, "{}", file.display())?;
+    for path in &written.paths {
+        writeln!(stdout, "{}", path.display())?;
     }
     Ok(exit::DONE)
 }
 
-/// An as-of that no insert under way can still change: waits out the insert timeout where others may be writing.
-async fn settled(store: &Store, config: &Config, asked: Option<Ts>) -> Result<Ts> {
-    let now = store.now().await?;
-    let as_of = asked.unwrap_or(now).min(now);
-    let safe_at = as_of.plus_seconds(i64::from(config.store.insert_timeout_s));
-    let wait_us = u64::try_from(safe_at.0 - now.0).unwrap_or(0);
-    if wait_us > 0 && !store.is_alone() {
-        tracing::info!(seconds = wait_us / 1_000_000, "waiting out the insert timeout, so that this export can be made again byte for byte");
+/// Keeps what decides usage besides facts, by hash and with the store's time.
+pub(super) async fn keep_definitions(store: &Store, config: &Config) -> Result<()> {
+    for (kind, body) in config.definitions()? {
+        store.put_definition(kind, &body).await.with_context(|| format!("keeping the definition of {kind}"))?;
+    }
+    Ok(())
+}
+
+/// Hashes of the definitions in force.
+async fn definition_hashes(store: &Store, as_of: Ts) -> Result<BTreeMap<String, String>> {
+    let mut hashes = BTreeMap::new();
+    for kind in ["tenancy", "meters", "prices"] {
+        if let Some((hash, _, _)) = store.definition(kind, as_of).await? {
+            hashes.insert(kind.to_owned(), hash);
+        }
+    }
+    Ok(hashes)
+}
+
+/// The price book: the file's for now, the kept one for a stated time.
+async fn book_of(asked: &Asked, config: &Config, as_of: Option<Ts>) -> Result<Option<PriceBook>> {
+    let kept = match as_of {
+        Some(t) => asked.store.definition("prices", t).await?,
+        None => None,
+    };
+    let Some((hash, body, _)) = kept else { return Ok(config.prices.clone()) };
+    match config::book::from_text(&format!("price book {hash}"), &body) {
+        Ok(book) => Ok(Some(book)),
+        Err(problems) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            bail!("the price book in force then can no longer be read: {}", lines.join("; "))
+        }
+    }
+}
+
+/// Waits until no insert that is under way can still change what was stored by the as-of; there is none where nobody else can be writing.
+async fn settle(asked: &Asked, config: &Config) -> Result<()> {
+    let safe_at = asked.as_of.plus_seconds(i64::from(config.store.insert_timeout_s));
+    let wait_us = u64::try_from(safe_at.0 - asked.store.now().await?.0).unwrap_or(0);
+    if wait_us > 0 && !asked.store.is_alone() {
+        let seconds = wait_us.div_ceil(1_000_000);
+        tracing::info!(seconds, "waiting out the insert timeout, so that this export can be made again byte for byte");
         tokio::time::sleep(Duration::from_micros(wait_us)).await;
     }
-    Ok(as_of)
+    Ok(())
 }

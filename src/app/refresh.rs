@@ -17,8 +17,6 @@ use tokio::sync::{mpsc, watch};
 
 /// How often the gauges about usage are computed.
 const GAUGES_EVERY: Duration = Duration::from_secs(60);
-/// How long to wait for the spool to be delivered before looking again.
-const SETTLE: Duration = Duration::from_millis(500);
 /// Resources asked for in one query.
 const AT_ONCE: usize = 500;
 
@@ -43,9 +41,7 @@ pub(super) async fn refresh(parts: Parts, mut touches: mpsc::Receiver<Touched>, 
                         all |= t.scopes;
                         waiting.extend(t.resources);
                     }
-                    while parts.spool.batches() > 0 {
-                        tokio::time::sleep(SETTLE).await;
-                    }
+                    parts.spool.drained().await;
                     match rebuild(&parts, &rules, all, &waiting).await {
                         Ok(()) => {
                             all = false;
@@ -56,7 +52,7 @@ pub(super) async fn refresh(parts: Parts, mut touches: mpsc::Receiver<Touched>, 
                     }
                 }
                 _ = gauges.tick() => {
-                    if let Err(e) = measure(&parts).await {
+                    if let Err(e) = measure(&parts, &rules).await {
                         tracing::warn!(error = %e, "the gauges about usage are behind");
                     }
                 }
@@ -77,7 +73,6 @@ pub(super) async fn rebuild(
     touched: &BTreeSet<ResourceKey>,
 ) -> Result<(), UsageError> {
     let as_of = parts.store.now().await?;
-    parts.store.put_meters(&rules.meters).await?;
     let servers = FactQuery { kind: Some(kind::SERVER.to_owned()), ..FactQuery::all(as_of) };
     if all {
         usage::rebuild_pieces(&parts.store, rules, &servers).await?;
@@ -97,13 +92,13 @@ pub(super) async fn rebuild(
 }
 
 /// Sets the gauges that need this month's usage.
-async fn measure(parts: &Parts) -> Result<(), UsageError> {
+async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
     let now = parts.store.now().await?;
     let Some(month) = Period::containing(now, parts.config.meters.time_zone) else { return Ok(()) };
-    let computed = usage::compute(&parts.store, &parts.config, &month, now).await?;
-    parts.metrics.unattributed(computed.unattributed.len());
+    let computed = usage::compute(&parts.store, rules, &month, now).await?;
+    parts.metrics.unattributed_scopes(computed.unattributed.len());
     for (source, n) in &computed.unexplained {
-        parts.metrics.unexplained(source, *n);
+        parts.metrics.unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
     }
     count_violations(&parts.metrics, &computed.violations);
     Ok(())

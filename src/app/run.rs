@@ -1,13 +1,13 @@
 //! `plimsoll run`: collect, store and serve until stopped.
 
-use super::{exit, open_store, pump, refresh, stopped};
+use super::{collector, exit, open_store, pump, read::keep_definitions, refresh, stopped};
 use crate::{
     config::{self, Config},
-    domain::{Outcome, PassMode, invariant::Invariant},
+    domain::{Batch, Outcome, PassMode, invariant::Invariant},
     http,
     net::Clock,
     sources::Source,
-    spool::Spool,
+    spool::{NotStored, Spool},
     store::Store,
     telemetry::metrics::Metrics,
 };
@@ -43,9 +43,7 @@ impl Parts {
     /// Opens the store and the spool, and keeps the definitions in force.
     pub(super) async fn open(config: Config, clock: Clock) -> Result<Self> {
         let store = open_store(&config).await?;
-        for (kind, body) in config.definitions() {
-            store.put_definition(kind, &body).await.with_context(|| format!("keeping the definition of {kind}"))?;
-        }
+        keep_definitions(&store, &config).await?;
         let dir = config.store.data_dir.join("spool");
         let spool = Spool::open(&dir, config.store.spool_max_bytes)
             .with_context(|| format!("opening the spool {}", dir.display()))?;
@@ -56,9 +54,23 @@ impl Parts {
     pub(super) fn drain(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
         let (store, spool) = (self.store.clone(), self.spool.clone());
         async move {
-            spool.drain(async |batch| store.write(batch).await, stop).await;
+            loop {
+                let mut stopping = stop.clone();
+                let stopped = async move {
+                    let _ = stopping.wait_for(|s| *s).await;
+                };
+                match spool.run(|batch| write(store.clone(), batch), stopped).await {
+                    Ok(()) => return,
+                    Err(e) => tracing::error!(error = %e, "the spool cannot be delivered; trying again"),
+                }
+                tokio::time::sleep(STORE_RETRY).await;
+            }
         }
     }
+}
+
+async fn write(store: Store, batch: Arc<Batch>) -> Result<(), NotStored> {
+    store.write(&batch).await.map_err(|e| NotStored { refused: !e.is_transient(), why: e.to_string() })
 }
 
 /// `plimsoll run`.
@@ -96,10 +108,13 @@ pub(super) async fn run(config: Config) -> Result<u8> {
 
 async fn serve(parts: Parts, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
     let (metrics, spool) = (parts.metrics.clone(), parts.spool.clone());
-    let state = http::AppState::new(parts.store, parts.config, move || {
-        metrics.spool(spool.bytes(), spool.batches());
+    let board = Arc::new(http::StoreBoard::new(parts.store, parts.config.clone()));
+    let render = Arc::new(move || {
+        let depth = spool.depth();
+        metrics.spool(depth.bytes, usize::try_from(depth.batches).unwrap_or(usize::MAX));
         metrics.encode()
     });
+    let state = http::AppState::new(board, parts.config, parts.clock, render);
     let stop = async move {
         let _ = stopping.wait_for(|s| *s).await;
     };
@@ -124,8 +139,9 @@ async fn source_loop(
             }
             tokio::time::sleep(STORE_RETRY).await;
         };
-        let interval = config.interval();
-        let mut source = match Source::new(config, parts.clock.clone(), memory) {
+        let (interval, full_interval) = (config.interval(), config.full_interval());
+        parts.metrics.source(&name);
+        let mut source = match Source::new(config, parts.clock.clone(), memory, collector()) {
             Ok(s) => s,
             Err(e) => {
                 tracing::error!(source = %name, error = %e, "cannot be read");
@@ -138,7 +154,7 @@ async fn source_loop(
             let mode = if began >= next_full { PassMode::Full } else { PassMode::Changes };
             let got = pump::pump(&mut source, mode, &parts.spool, &parts.metrics).await;
             if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
-                next_full = began + source.full_interval();
+                next_full = began + full_interval;
             }
             if touched.send(got).await.is_err() {
                 return;

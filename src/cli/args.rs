@@ -185,8 +185,17 @@ pub enum Command {
 #[derive(Debug, Clone, clap::Args)]
 pub struct EngineArgs {
     /// Be the engine itself, in this directory: what the parent process starts.
-    #[arg(long, hide = true, value_name = "DIR")]
+    #[arg(long, hide = true, value_name = "DIR", requires = "library")]
     pub dir: Option<PathBuf>,
+    /// With this library.
+    #[arg(long, hide = true, value_name = "FILE", requires = "dir")]
+    pub library: Option<PathBuf>,
+    /// Within this memory.
+    #[arg(long, hide = true, value_name = "BYTES", default_value_t = 2 << 30)]
+    pub memory_max_bytes: u64,
+    /// And end with this process.
+    #[arg(long, hide = true, value_name = "PID")]
+    pub parent: Option<i32>,
 }
 
 /// Reads `--as-of`: a time, RFC 3339.

@@ -2,7 +2,6 @@
 
 use super::args::TextFormat;
 use crate::{
-    config::Config,
     domain::{
         Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow,
         usage::{Piece, UsageRowJson, readable},
@@ -37,15 +36,15 @@ pub struct Explanation {
 /// [`UsageError`].
 pub async fn find(
     store: &Store,
-    config: &Config,
+    rules: &Rules,
     id: &str,
     months: &[Period],
     as_of: Ts,
 ) -> Result<Option<Explanation>, UsageError> {
     for month in months {
-        let computed = usage::compute(store, config, month, as_of).await?;
+        let computed = usage::compute(store, rules, month, as_of).await?;
         if let Some(row) = computed.usage.rows.into_iter().find(|r| r.id == id) {
-            return gather(store, config, *month, as_of, row).await.map(Some);
+            return gather(store, rules, *month, as_of, row).await.map(Some);
         }
     }
     Ok(None)
@@ -53,13 +52,12 @@ pub async fn find(
 
 async fn gather(
     store: &Store,
-    config: &Config,
+    rules: &Rules,
     month: Period,
     as_of: Ts,
     row: UsageRow,
 ) -> Result<Explanation, UsageError> {
-    let rules = Rules::of(config)?;
-    let scopes = usage::scopes(store, &rules, as_of).await?;
+    let scopes = usage::scopes(store, rules, as_of).await?;
     let key = ResourceKey { cloud: row.source.clone(), kind: row.kind.clone(), resource: row.resource.clone() };
     let query = FactQuery {
         kind: Some(row.kind.clone()),

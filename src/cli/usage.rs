@@ -75,7 +75,7 @@ fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io:
         return writeln!(out, "No usage{whose}. `plimsoll collect` reads the sources; `plimsoll check --online` says whether they can be read.");
     }
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["Tenant", "Contract", "Meter", "Quantity", "Unit", "Coverage %"]);
     for ((tenant, contract, meter, unit), (quantity, observed, expected)) in totals {
         let (number, unit) = readable(quantity, unit);
@@ -87,8 +87,10 @@ fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io:
         }
     }
     writeln!(out, "{table}")?;
-    for ((source, scope), reason) in &computed.unattributed {
-        writeln!(out, "unattributed: {source} {scope}: {reason}")?;
+    for ((source, _), reasons) in &computed.unattributed {
+        for reason in reasons {
+            writeln!(out, "unattributed in {source}: {reason}")?;
+        }
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ pub use types::{
     Config, Credentials, Http, MeterRules, Metering, OpenStack, Secret, Source, Store, StoreAt,
 };
 
+pub use yaml::plain as plain_yaml;
+
 use checker::{Checker, Env};
 use problem::{At, Path};
 use std::{

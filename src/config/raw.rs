@@ -243,26 +243,26 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn interval() -> Seconds {
+    pub(super) fn interval() -> Seconds {
         Seconds(60)
     }
-    fn full_interval() -> Seconds {
+    pub(super) fn full_interval() -> Seconds {
         Seconds(3_600)
     }
-    const fn concurrency() -> u32 {
+    pub(super) const fn concurrency() -> u32 {
         8
     }
-    const fn page_size() -> u32 {
+    pub(super) const fn page_size() -> u32 {
         1_000
     }
-    fn timeout() -> Seconds {
+    pub(super) fn timeout() -> Seconds {
         Seconds(60)
     }
-    fn body_max() -> Bytes {
+    pub(super) fn body_max() -> Bytes {
         Bytes(256 << 20)
     }
     /// Names that say so, and model names as operators use them: a100, H100, l40s, t4.
-    fn gpu_alias() -> Pattern {
+    pub(super) fn gpu_alias() -> Pattern {
         Pattern(
             r"(?i).*(gpu|nvidia|tesla|quadro|rtx|radeon|instinct).*|[abhltv][0-9]{1,3}[a-z]?"
                 .to_owned(),

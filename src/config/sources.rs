@@ -67,6 +67,28 @@ fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Ope
     })
 }
 
+impl OpenStack {
+    /// A region with every default, for programs that need no file: the simulator's month.
+    #[must_use]
+    pub fn with_defaults(name: &str, auth_url: url::Url, credentials: Credentials) -> Self {
+        Self {
+            name: name.to_owned(),
+            auth_url,
+            credentials,
+            region: None,
+            interface: "public".to_owned(),
+            interval_s: raw::Source::interval().0,
+            full_interval_s: raw::Source::full_interval().0,
+            concurrency: raw::Source::concurrency(),
+            page_size: raw::Source::page_size(),
+            timeout_s: raw::Source::timeout().0,
+            body_max_bytes: raw::Source::body_max().0,
+            ca_file: None,
+            gpu_alias: raw::Source::gpu_alias().0,
+        }
+    }
+}
+
 fn bounds(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) {
     let lengths = [
         ("interval", &raw.interval, 1, 86_400),

@@ -8,7 +8,7 @@ use crate::domain::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
 
 /// The whole configuration, validated.
@@ -81,6 +81,24 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+        }
+    }
+}
+
+impl Source {
+    /// Between passes for changes.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        match self {
+            Self::OpenStack(o) => Duration::from_secs(u64::from(o.interval_s)),
+        }
+    }
+
+    /// Between full lists.
+    #[must_use]
+    pub fn full_interval(&self) -> Duration {
+        match self {
+            Self::OpenStack(o) => Duration::from_secs(u64::from(o.full_interval_s)),
         }
     }
 }

@@ -99,6 +99,24 @@ impl Node {
         (node, path.steps().len())
     }
 
+    /// As JSON, by YAML's core schema: unquoted integers, `true`, `false` and nothing are what they look like, all else is text. No floats.
+    fn plain(&self) -> serde_json::Value {
+        match &self.data {
+            _ if self.is_null() => serde_json::Value::Null,
+            Data::Text { text, plain } => match (plain, text.as_str()) {
+                (true, "true") => true.into(),
+                (true, "false") => false.into(),
+                (true, t) => t.parse::<i64>().map_or_else(|_| t.into(), Into::into),
+                (false, t) => t.into(),
+            },
+            Data::Seq(items) => items.iter().map(Self::plain).collect::<Vec<_>>().into(),
+            Data::Map(entries) => {
+                let fields = entries.iter().map(|e| (e.key.clone(), e.value.plain()));
+                serde_json::Value::Object(fields.collect())
+            }
+        }
+    }
+
     fn count(&self) -> usize {
         1 + match &self.data {
             Data::Text { .. } => 0,
@@ -146,6 +164,18 @@ pub(super) fn read_text(file: &FilePath) -> Result<String, Problem> {
     Ok(text
         .strip_prefix('\u{feff}')
         .map_or(text.clone(), str::to_owned))
+}
+
+/// Reads a YAML text that has no schema of its own, as JSON: for scenarios.
+///
+/// # Errors
+/// Every problem at once, located.
+pub fn plain(file: &FilePath, text: &str) -> Result<serde_json::Value, Vec<Problem>> {
+    let mut problems = Vec::new();
+    match parse(file, text, &mut problems) {
+        Some(root) if problems.is_empty() => Ok(root.plain()),
+        _ => Err(problems),
+    }
 }
 
 /// Reads the one document of a YAML text. `None` when it cannot be read at all; what is wrong goes to `problems`.

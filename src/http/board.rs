@@ -4,7 +4,8 @@ use super::overview::{Overview, Reasons};
 use crate::{
     config::Config,
     domain::{Period, Ts, price::Charge, usage::Usage},
-    periods, rating,
+    periods::usage::{self, Computed, Rules, UsageError},
+    rating,
     store::{ListStatus, Store},
 };
 use futures::future::BoxFuture;
@@ -59,6 +60,12 @@ impl StoreBoard {
     }
 }
 
+impl StoreBoard {
+    async fn computed(&self, period: &Period, as_of: Ts) -> Result<Computed, UsageError> {
+        usage::compute(&self.store, &Rules::of(&self.config)?, period, as_of).await
+    }
+}
+
 impl Board for StoreBoard {
     fn now(&self) -> BoxFuture<'_, Result<Ts, String>> {
         Box::pin(async { self.store.now().await.map_err(|e| e.to_string()) })
@@ -71,9 +78,8 @@ impl Board for StoreBoard {
     fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>> {
         Box::pin(async move {
             let as_of = self.now().await?;
-            let usage = periods::usage::compute(&self.store, &self.config, &period, as_of)
-                .await
-                .map_err(|e| e.to_string())?;
+            let computed = self.computed(&period, as_of).await.map_err(|e| e.to_string())?;
+            let usage = computed.usage;
             let rated = self
                 .config
                 .prices
@@ -88,7 +94,7 @@ impl Board for StoreBoard {
                 usage,
                 charges,
                 unpriced,
-                reasons: Reasons::new(),
+                reasons: computed.unattributed,
             })
         })
     }

@@ -2,18 +2,20 @@
 
 use crate::{
     attribute::Attribution,
-    config::Config,
+    config::{Config, MeterRules},
     domain::{
-        Aspect, Meters, Period, Timeline, Ts,
+        Aspect, Meters, Owner, Period, Timeline, Ts, UsageRow,
+        digest::Fields,
         fact::kind,
         invariant::Invariant,
-        ownership::{Scope, Scopes},
-        tenancy::attr,
+        ownership::{Scope, Scopes, UNATTRIBUTED},
+        tenancy::{Tenancy, attr},
         usage::{ResourcePieces, Usage},
     },
     fold::{self, measure},
     store::{FactQuery, Store, StoreError},
 };
+use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The list whose watermark bounds resources of a kind.
@@ -32,8 +34,10 @@ pub struct Computed {
     pub usage: Usage,
     /// Sightings that no event explains, by source: where events and inventory disagree.
     pub unexplained: BTreeMap<String, u64>,
-    /// Scopes with usage in the period that nobody owns, with the reason: (source, scope name) -> reason.
-    pub unattributed: BTreeMap<(String, String), String>,
+    /// Scopes with usage in the period that nobody owns: (source, scope id) -> why, in words that name the project.
+    pub unattributed: BTreeMap<(String, String), BTreeSet<String>>,
+    /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
+    pub facts: String,
     /// Invariants found broken; always empty, or there is a bug to report.
     pub violations: BTreeSet<Invariant>,
 }
@@ -67,12 +71,43 @@ impl Rules {
     /// # Errors
     /// [`UsageError::Rules`]; a configuration that was validated gives none.
     pub fn of(config: &Config) -> Result<Self, UsageError> {
-        Ok(Self {
-            attribution: Attribution::new(&config.tenancy).map_err(|e| UsageError::Rules(e.to_string()))?,
-            meters: Meters::shipped(&config.meters.preset, &config.meters.exceptions)
-                .map_err(|e| UsageError::Rules(e.to_string()))?,
-        })
+        let meters = config.meters().map_err(|e| UsageError::Rules(e.to_string()))?;
+        Self::new(&config.tenancy, meters)
     }
+
+    /// The rules that were in force at a time, as the store kept them; those of the configuration where it kept none so early.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn as_of(store: &Store, config: &Config, t: Ts) -> Result<Self, UsageError> {
+        let kept = |kind: &'static str, e: serde_json::Error| {
+            UsageError::Rules(format!("the {kind} in force at {t} were kept by another version of plimsoll, which can read them: {e}"))
+        };
+        let tenancy: Tenancy = match store.definition("tenancy", t).await? {
+            Some((_, body, _)) => serde_json::from_str(&body).map_err(|e| kept("tenancy rules", e))?,
+            None => config.tenancy.clone(),
+        };
+        let meters = match store.definition("meters", t).await? {
+            Some((_, body, _)) => serde_json::from_str::<MeterRules>(&body).map_err(|e| kept("meters", e))?.meters,
+            None => config.meters().map_err(|e| UsageError::Rules(e.to_string()))?,
+        };
+        Self::new(&tenancy, meters)
+    }
+
+    fn new(tenancy: &Tenancy, meters: Meters) -> Result<Self, UsageError> {
+        let attribution = Attribution::new(tenancy).map_err(|e| UsageError::Rules(e.to_string()))?;
+        Ok(Self { attribution, meters })
+    }
+}
+
+/// The time zone of months as it was at a time, where the store kept it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn zone_as_of(store: &Store, config: &Config, t: Ts) -> Result<Tz, UsageError> {
+    let kept = store.definition("meters", t).await?;
+    let zone = kept.and_then(|(_, body, _)| serde_json::from_str::<MeterRules>(&body).ok()?.time_zone.parse().ok());
+    Ok(zone.unwrap_or(config.meters.time_zone))
 }
 
 /// Everything known of resources, one after another.
@@ -121,9 +156,8 @@ pub fn name_of(t: &Timeline) -> &str {
 ///
 /// # Errors
 /// [`UsageError`].
-pub async fn compute(store: &Store, config: &Config, period: &Period, as_of: Ts) -> Result<Computed, UsageError> {
-    let rules = Rules::of(config)?;
-    let scopes = scopes(store, &rules, as_of).await?;
+pub async fn compute(store: &Store, rules: &Rules, period: &Period, as_of: Ts) -> Result<Computed, UsageError> {
+    let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
     let query = FactQuery {
         kind: Some(kind::SERVER.to_owned()),
@@ -133,7 +167,9 @@ pub async fn compute(store: &Store, config: &Config, period: &Period, as_of: Ts)
     let mut sums = measure::Sums::default();
     let mut unexplained = BTreeMap::new();
     let mut violations = BTreeSet::new();
+    let mut facts = Fields::default();
     each_timeline(store, &query, |t| {
+        facts = t.facts.keys().fold(std::mem::take(&mut facts), |f, id| f.number(id.cast_signed()));
         if let Err(broken) = fold::check(&t) {
             tracing::error!(resource = %t.key.resource, %broken, "invariant 4 is broken: please report this");
             violations.insert(Invariant::SpansDisjoint);
@@ -159,32 +195,36 @@ pub async fn compute(store: &Store, config: &Config, period: &Period, as_of: Ts)
     let rows = sums.into_rows(&period.to_string());
     let unattributed = reasons(&rows, &scopes, period);
     let usage = Usage { month: period.to_string(), time_zone: period.zone.name().to_owned(), as_of, rows };
-    Ok(Computed { usage, unexplained, unattributed, violations })
+    Ok(Computed { usage, unexplained, unattributed, facts: facts.id(), violations })
 }
 
 /// Why scopes with usage are nobody's.
 fn reasons(
-    rows: &[crate::domain::UsageRow],
+    rows: &[UsageRow],
     scopes: &Scopes,
     period: &Period,
-) -> BTreeMap<(String, String), String> {
-    use crate::domain::Owner;
-    rows.iter()
-        .filter(|r| r.tenant == crate::domain::ownership::UNATTRIBUTED)
-        .map(|r| {
-            let of_scope = scopes.get(&r.source, &r.scope);
-            let reason = of_scope
-                .into_iter()
-                .flat_map(|s| &s.owners)
-                .filter(|o| o.start < period.to && o.end > period.from)
-                .find_map(|o| match &o.owner {
-                    Owner::Unattributed { reason } => Some(reason.clone()),
-                    Owner::Tenant { .. } => None,
-                })
-                .unwrap_or_else(|| format!("project {} was never listed by {}", r.scope, r.source));
-            ((r.source.clone(), r.scope_name.clone()), reason)
-        })
-        .collect()
+) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for r in rows.iter().filter(|r| r.tenant == UNATTRIBUTED) {
+        let told = scopes
+            .get(&r.source, &r.scope)
+            .into_iter()
+            .flat_map(|s| &s.owners)
+            .filter(|o| o.start < period.to && o.end > period.from)
+            .filter_map(|o| match &o.owner {
+                Owner::Unattributed { reason } => Some(reason.clone()),
+                Owner::Tenant { .. } => None,
+            });
+        let of_scope = all.entry((r.source.clone(), r.scope.clone())).or_default();
+        of_scope.extend(told);
+        if of_scope.is_empty() {
+            of_scope.insert(format!(
+                "project {} was never listed by Keystone of {}: `plimsoll check --online` says whether projects can be read",
+                r.scope, r.source
+            ));
+        }
+    }
+    all
 }
 
 /// The cached pieces of resources for the SQL views: of those named, or of all.

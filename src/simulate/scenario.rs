@@ -1,7 +1,6 @@
 //! A scenario: what a made-up cloud holds and what befalls it, as YAML.
 
-use crate::domain::Ts;
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use crate::{config, domain::Ts};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -306,7 +305,11 @@ impl Scenario {
             path: path.to_owned(),
             what,
         };
-        let mut scenario: Self = yaml(text)
+        let lines = |all: Vec<config::Problem>| {
+            all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let mut scenario: Self = config::plain_yaml(Path::new(path), text)
+            .map_err(lines)
             .and_then(|v| serde_json::from_value(v).map_err(|e| e.to_string()))
             .map_err(shape)?;
         let copies = |p: &Project| {
@@ -422,40 +425,6 @@ impl Scenario {
             }
         }
         wrong
-    }
-}
-
-/// YAML as a JSON value, so that serde reads it. Aliases, tags, floats and keys that are no text are refused.
-fn yaml(text: &str) -> Result<serde_json::Value, String> {
-    fn value(node: &Yaml<'_>) -> Result<serde_json::Value, String> {
-        Ok(match node {
-            Yaml::Value(Scalar::Null) => serde_json::Value::Null,
-            Yaml::Value(Scalar::Boolean(b)) => (*b).into(),
-            Yaml::Value(Scalar::Integer(n)) => (*n).into(),
-            Yaml::Value(Scalar::String(s)) => s.as_ref().into(),
-            Yaml::Sequence(items) => items
-                .iter()
-                .map(value)
-                .collect::<Result<Vec<_>, _>>()?
-                .into(),
-            Yaml::Mapping(map) => {
-                let entry = |(k, v): (&Yaml<'_>, &Yaml<'_>)| {
-                    let key = k
-                        .as_str()
-                        .ok_or_else(|| format!("the key {k:?} is no text"))?;
-                    Ok::<_, String>((key.to_owned(), value(v)?))
-                };
-                serde_json::Value::Object(map.iter().map(entry).collect::<Result<_, _>>()?)
-            }
-            other => return Err(format!("{other:?} is not used in scenarios")),
-        })
-    }
-    match Yaml::load_from_str(text)
-        .map_err(|e| e.to_string())?
-        .as_slice()
-    {
-        [one] => value(one),
-        docs => Err(format!("expected one YAML document, found {}", docs.len())),
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn migrate(store: &Store) -> Result<(), StoreError> {
             .insert::<AppliedIn<'_>>(
                 "record a migration",
                 "schema_migrations",
-                std::iter::once(row),
+                vec![row],
             )
             .await?;
     }

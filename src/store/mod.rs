@@ -139,6 +139,13 @@ impl Store {
             .is_ok_and(|e| e.as_ref().is_some_and(Engine::is_alone))
     }
 
+    /// Where the embedded engine listens, and the file with the password of its read-only user `grafana`; `None` for a remote store.
+    #[must_use]
+    pub fn engine(&self) -> Option<(String, PathBuf)> {
+        let dir = &self.shared.embedded.as_ref()?.dir;
+        engine::address(dir)
+    }
+
     fn client(&self) -> Client {
         self.shared
             .client

@@ -16,15 +16,15 @@ impl Store {
         self.insert::<RawIn<'_>>(
             "write raw objects",
             "raws",
-            batch.raws.iter().map(RawIn::from),
+            batch.raws.iter().map(RawIn::from).collect(),
         )
         .await?;
-        self.insert::<FactIn<'_>>("write facts", "facts", batch.facts.iter().map(FactIn::from))
+        self.insert::<FactIn<'_>>("write facts", "facts", batch.facts.iter().map(FactIn::from).collect())
             .await?;
         self.insert::<PassRow>(
             "write passes",
             "passes",
-            batch.passes.iter().map(PassRow::from),
+            batch.passes.iter().map(PassRow::from).collect(),
         )
         .await
     }
@@ -37,7 +37,7 @@ impl Store {
         self.insert::<PiecesIn<'_>>(
             "write pieces of usage",
             "usage_pieces",
-            resources.iter().map(PiecesIn::from),
+            resources.iter().map(PiecesIn::from).collect(),
         )
         .await
     }
@@ -58,7 +58,7 @@ impl Store {
             self.insert::<DefinitionIn<'_>>(
                 "write a definition",
                 "definitions",
-                std::iter::once(row),
+                vec![row],
             )
             .await?;
         }
@@ -96,10 +96,9 @@ impl Store {
         &self,
         doing: &'static str,
         table: &str,
-        rows: impl Iterator<Item = T::Value<'r>>,
+        rows: Vec<T::Value<'r>>,
     ) -> Result<(), StoreError> {
-        let mut rows = rows.peekable();
-        if rows.peek().is_none() {
+        if rows.is_empty() {
             return Ok(());
         }
         let limit = self.shared.insert_timeout;

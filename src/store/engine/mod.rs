@@ -285,6 +285,13 @@ async fn answering(files: &Files, running: Option<u32>) -> Option<clickhouse::Cl
     ping(&client).await.then_some(client)
 }
 
+/// Where the engine of a directory listens, and its dashboards' password file.
+pub(super) fn address(dir: &Path) -> Option<(String, PathBuf)> {
+    let files = Files::open(dir).ok()?;
+    let url = format!("http://127.0.0.1:{}", files.port()?);
+    Some((url, files.path(&format!("{}.password", files::GRAFANA))))
+}
+
 async fn ping(client: &clickhouse::Client) -> bool {
     let one = client.query("SELECT 1").fetch_one::<u8>();
     matches!(tokio::time::timeout(PING_TIMEOUT, one).await, Ok(Ok(1)))
