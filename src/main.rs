@@ -1,1 +1,3 @@
+//! Arguments -> app.
+
 fn main() {}

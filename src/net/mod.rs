@@ -1,5 +1,11 @@
 //! How the program reaches the world: the clock, the one HTTP client.
 
+pub mod client;
 pub mod clock;
+mod error;
+mod redact;
 
+pub use client::{Client, Dated, Options, Reply, Request, Tally};
 pub use clock::Clock;
+pub use error::NetError;
+pub use redact::{excerpt, shown_url};

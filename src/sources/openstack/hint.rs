@@ -1,0 +1,35 @@
+//! The way out of an HTTP status, by what was asked.
+
+use super::session::Service;
+
+/// What a person can do about it.
+pub(super) fn of(service: Service, path: &str, status: u16) -> String {
+    match status {
+        401 => "the token is refused even right after logging in; do all services share one Keystone, and are the clocks right?".to_owned(),
+        403 => format!("the account needs {}", policy(service, path)),
+        404 => "the address in the catalogue may be wrong, or the thing is gone".to_owned(),
+        406 => "the service no longer speaks the negotiated microversion; the next pass negotiates anew".to_owned(),
+        429 => "the cloud limits our rate; lower `concurrency` or raise `interval_s`".to_owned(),
+        500..=599 => "the service is in trouble; see its log".to_owned(),
+        _ => "see the service's log".to_owned(),
+    }
+}
+
+/// Which policy rules a request needs; by default all of them are given by the role admin.
+fn policy(service: Service, path: &str) -> &'static str {
+    match service {
+        Service::Identity if path.starts_with("/domains") => "the policy rule identity:list_domains (a system reader has it)",
+        Service::Identity => "the policy rule identity:list_projects (a system reader has it)",
+        Service::Compute if path.contains("/os-instance-actions") => {
+            "the policy rules os_compute_api:os-instance-actions:list, :show and :events for every project (by default the role admin)"
+        }
+        Service::Compute if path.starts_with("/flavors") => {
+            "the policy rules os_compute_api:os-flavor-access and os_compute_api:os-flavor-extra-specs:index (by default the role admin)"
+        }
+        Service::Compute if path.starts_with("/os-hypervisors") => "the policy rule os_compute_api:os-hypervisors:list (by default the role admin)",
+        Service::Compute => {
+            "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants, :show and os_compute_api:os-extended-server-attributes \
+             (by default the role admin)"
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! OpenStack: Keystone's projects and Nova's servers, read twice over (lists and instance actions).
+//!
+//! Lists and their passes: `projects` (Keystone, each time), `flavors` (when whole lists are read, or where servers do not tell their size), `servers` (full or
+//! changes) and once per store `servers.deleted`. Each list fails by itself.
+
+mod absence;
+mod actions;
+mod check;
+mod flavors;
+mod hint;
+mod keystone;
+mod pages;
+mod record;
+mod run;
+mod servers;
+mod session;
+
+use super::{Finding, SourceError};
+use crate::{
+    config,
+    domain::{Batch, Memory, Outcome, Pass, PassMode},
+    net::{Clock, Tally},
+};
+use flavors::Flavors;
+use regex::Regex;
+use run::{Fault, Run};
+use servers::{DELETED, Notes, Reader, SERVERS};
+use session::{Microversion, Service, Session};
+use tokio::sync::mpsc::Sender;
+
+/// Name of the list of projects in passes.
+const PROJECTS: &str = "projects";
+/// Name of the list of flavors in passes.
+const FLAVORS: &str = "flavors";
+
+/// From here on a server tells its own size.
+const FLAVOR_EMBEDDED: Microversion = Microversion(2, 47);
+
+/// One OpenStack region.
+#[derive(Debug)]
+pub struct OpenStack {
+    conf: config::OpenStack,
+    clock: Clock,
+    collector: String,
+    session: Session,
+    gpu_alias: Regex,
+    memory: Memory,
+    notes: Notes,
+    flavors: Flavors,
+}
+
+impl OpenStack {
+    /// Makes the source; nothing is contacted. `memory` is what the store knows of this cloud; `collector` names this process in passes.
+    ///
+    /// # Errors
+    /// When the CA file or the GPU pattern cannot be used.
+    pub fn new(conf: config::OpenStack, clock: Clock, memory: Memory, collector: String) -> Result<Self, SourceError> {
+        let gpu_alias = Regex::new(&conf.gpu_alias).map_err(|e| SourceError::Config {
+            source_name: conf.name.clone(),
+            why: format!("`gpu_alias` is no regular expression: {e}"),
+        })?;
+        let session = Session::new(&conf, clock.clone())?;
+        Ok(Self { conf, clock, collector, session, gpu_alias, memory, notes: Notes::default(), flavors: Flavors::default() })
+    }
+
+    /// The `cloud` of its facts.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.conf.name
+    }
+
+    /// What it remembers now.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Reads every list once and hands the facts on in batches, each pass's row in its last batch. Without a complete pass of servers before, changes are
+    /// read as a full list. Waits while `out` is full.
+    pub async fn collect(&mut self, mode: PassMode, out: &Sender<Batch>) -> Vec<Pass> {
+        let full = mode == PassMode::Full || !self.memory.watermarks.contains_key(SERVERS);
+        let mode = if full { PassMode::Full } else { PassMode::Changes };
+        let mut run = self.run(Service::Identity, PROJECTS, PassMode::Full, out);
+        // Logged in once for all lists: a wrong password tried for each of them would lock the account.
+        let login = self.session.login(&run.tally).await;
+        let result = match &login {
+            Ok(login) => {
+                run.region(&login.region);
+                keystone::projects(&self.session, &mut self.memory, &mut run).await
+            }
+            Err(e) => Err(e.clone().into()),
+        };
+        let mut passes = vec![self.finish(run, result).await];
+        match login {
+            Ok(login) => passes.extend(self.compute(full, mode, &login.region, out).await),
+            Err(e) => {
+                let run = self.run(Service::Compute, SERVERS, mode, out);
+                passes.push(self.finish(run, Err(e.into())).await);
+            }
+        }
+        passes
+    }
+
+    /// Nova's lists.
+    async fn compute(&mut self, full: bool, mode: PassMode, region: &str, out: &Sender<Batch>) -> Vec<Pass> {
+        let mut passes = Vec::new();
+        let mut tally = Tally::default();
+        let version = self.session.microversion(full, &tally).await;
+        let by_id = version.as_ref().is_ok_and(|v| *v < FLAVOR_EMBEDDED);
+        if version.is_ok() && (full || by_id || self.notes.specs_hidden) {
+            let mut run = self.run(Service::Compute, FLAVORS, PassMode::Full, out);
+            run.tally = std::mem::take(&mut tally);
+            run.region(region);
+            let result = self.flavors.read(&self.session, self.conf.page_size, &mut run).await;
+            passes.push(self.finish(run, result).await);
+        }
+        let mut run = self.run(Service::Compute, SERVERS, mode, out);
+        run.tally = tally;
+        run.region(region);
+        let result = match version {
+            Err(e) => Err(e.into()),
+            Ok(v) if by_id && self.flavors.is_empty() => {
+                let why = format!("at microversion {v} servers name their flavor by id only, and the flavors could not be read: see that pass");
+                Err(SourceError::Version { url: "Nova".to_owned(), why }.into())
+            }
+            Ok(_) => self.reader().pass(mode, &mut run).await,
+        };
+        let servers = self.finish(run, result).await;
+        let readable = servers.outcome == Outcome::Complete;
+        passes.push(servers);
+        // Once per store: what ended before the first pass. Later, the lists of changes bring it.
+        if readable && full && !self.memory.watermarks.contains_key(DELETED) {
+            let mut run = self.run(Service::Compute, DELETED, PassMode::Deleted, out);
+            run.region(region);
+            let result = self.reader().deleted_pass(&mut run).await;
+            passes.push(self.finish(run, result).await);
+        }
+        passes
+    }
+
+    fn run<'a>(&self, service: Service, list: &str, mode: PassMode, out: &'a Sender<Batch>) -> Run<'a> {
+        Run::start(&self.conf.name, service, list, mode, &self.collector, &self.clock, out)
+    }
+
+    fn reader(&mut self) -> Reader<'_> {
+        Reader {
+            session: &self.session,
+            conf: &self.conf,
+            gpu_alias: &self.gpu_alias,
+            flavors: &self.flavors,
+            memory: &mut self.memory,
+            notes: &mut self.notes,
+        }
+    }
+
+    /// Ends a pass; a complete one moves its list's watermark.
+    async fn finish(&mut self, run: Run<'_>, result: Result<(), Fault>) -> Pass {
+        let pass = run.end(result).await;
+        match pass.outcome {
+            Outcome::Complete => {
+                self.memory.watermarks.insert(pass.list.clone(), pass.watermark);
+                if pass.mode == PassMode::Full {
+                    self.memory.full_watermarks.insert(pass.list.clone(), pass.watermark);
+                }
+                tracing::debug!(source = pass.cloud, list = pass.list, items = pass.items, facts = pass.facts, "pass complete");
+            }
+            Outcome::Failed | Outcome::Suspect => {
+                tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
+            }
+        }
+        pass
+    }
+
+    /// Logs in and tries every list that collecting reads; changes nothing.
+    pub async fn check_online(&mut self) -> Vec<Finding> {
+        check::online(&self.session, &self.conf).await
+    }
+}

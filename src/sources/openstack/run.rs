@@ -1,0 +1,154 @@
+//! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
+
+use super::{super::SourceError, session::Service};
+use crate::{
+    domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
+    net::{Clock, Dated, Tally},
+};
+use std::collections::HashSet;
+use tokio::sync::mpsc::Sender;
+
+/// A fact without our circumstances: what pure mappings return.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Draft {
+    pub(super) aspect: Aspect,
+    pub(super) evidence: Evidence,
+    pub(super) at: Ts,
+    pub(super) from: Ts,
+    pub(super) seen: Ts,
+    pub(super) value: Value,
+}
+
+/// Why a pass does not count.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It broke off, or part of it did.
+    Failed(SourceError),
+    /// It is not believed.
+    Suspect(String),
+}
+
+impl From<SourceError> for Fault {
+    fn from(e: SourceError) -> Self {
+        Self::Failed(e)
+    }
+}
+
+/// A pass under way.
+pub(super) struct Run<'a> {
+    out: &'a Sender<Batch>,
+    clock: Clock,
+    row: Pass,
+    pub(super) tally: Tally,
+    first: Option<Dated>,
+    batch: Batch,
+    raws: HashSet<String>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn start(cloud: &str, service: Service, list: &str, mode: PassMode, collector: &str, clock: &Clock, out: &'a Sender<Batch>) -> Self {
+        let started = clock.now();
+        let row = Pass {
+            id: Pass::id_of(cloud, list, mode, started, collector),
+            cloud: cloud.to_owned(),
+            service: service.word().to_owned(),
+            region: String::new(),
+            list: list.to_owned(),
+            mode,
+            started,
+            finished: started,
+            watermark: started,
+            skew_us: 0,
+            outcome: Outcome::Complete,
+            items: 0,
+            facts: 0,
+            requests: 0,
+            bytes: 0,
+            error: String::new(),
+            collector: collector.to_owned(),
+        };
+        Self { out, clock: clock.clone(), row, tally: Tally::default(), first: None, batch: Batch::default(), raws: HashSet::new() }
+    }
+
+    /// Names the region, known once logged in.
+    pub(super) fn region(&mut self, region: &str) {
+        region.clone_into(&mut self.row.region);
+    }
+
+    /// Notes an answer of the list; the first one gives the watermark.
+    pub(super) fn answered(&mut self, date: Dated, items: usize) {
+        self.first.get_or_insert(date);
+        self.row.items += u64::try_from(items).unwrap_or(u64::MAX);
+    }
+
+    /// The cloud's clock at the first answer of the list.
+    pub(super) fn watermark(&self) -> Ts {
+        self.first.map_or(self.row.started, |d| d.since)
+    }
+
+    /// Adds facts about one resource, and the object behind them.
+    pub(super) fn add(&mut self, kind: &str, resource: &str, drafts: impl IntoIterator<Item = Draft>, raw: Option<&str>) {
+        let mut drafts = drafts.into_iter().peekable();
+        if drafts.peek().is_none() {
+            return;
+        }
+        let hash = raw.map(|body| self.keep(body)).unwrap_or_default();
+        let key = ResourceKey { cloud: self.row.cloud.clone(), kind: kind.to_owned(), resource: resource.to_owned() };
+        let observed_at = self.clock.now();
+        for d in drafts {
+            self.row.facts += 1;
+            self.batch.facts.push(Fact {
+                key: key.clone(),
+                aspect: d.aspect,
+                evidence: d.evidence,
+                at: d.at,
+                from: d.from,
+                seen: d.seen,
+                value: d.value,
+                observed_at,
+                pass: self.row.id,
+                raw: hash.clone(),
+            });
+        }
+    }
+
+    fn keep(&mut self, body: &str) -> String {
+        let raw = Raw::new(body);
+        let hash = raw.hash.clone();
+        if self.raws.insert(hash.clone()) {
+            self.batch.raws.push(raw);
+        }
+        hash
+    }
+
+    /// Hands on what has been read so far. Waits while the spool is full.
+    pub(super) async fn hand_on(&mut self) -> Result<(), SourceError> {
+        self.raws.clear();
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.out.send(batch).await.map_err(|_| SourceError::NotTaken)
+    }
+
+    /// Ends the pass and hands on its row with what facts are left.
+    pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
+        self.row.finished = self.clock.now();
+        self.row.watermark = self.watermark();
+        self.row.skew_us = self.first.map_or(0, |d| d.skew_us);
+        self.row.requests = self.tally.requests();
+        self.row.bytes = self.tally.bytes();
+        (self.row.outcome, self.row.error) = match result {
+            Ok(()) => (Outcome::Complete, String::new()),
+            Err(Fault::Failed(e)) => (Outcome::Failed, e.to_string()),
+            Err(Fault::Suspect(why)) => (Outcome::Suspect, why),
+        };
+        self.batch.passes.push(self.row.clone());
+        if self.hand_on().await.is_err() && self.row.outcome == Outcome::Complete {
+            // Its facts did not get through, so nobody may believe that it did.
+            self.row.outcome = Outcome::Failed;
+            self.row.error = SourceError::NotTaken.to_string();
+        }
+        self.row
+    }
+}
