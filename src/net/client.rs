@@ -92,15 +92,30 @@ impl Request {
     /// A GET. Sent again after a broken connection and after 429, 500, 502, 503 and 504.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new(), secrets: Vec::new() }
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            secrets: Vec::new(),
+        }
     }
 
     /// A POST of JSON. Never sent again.
     #[must_use]
     pub fn post_json(url: Url, body: &serde_json::Value) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { method: Method::POST, url, headers, body: Bytes::from(body.to_string()), secrets: Vec::new() }
+        headers.insert(
+            reqwest::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        Self {
+            method: Method::POST,
+            url,
+            headers,
+            body: Bytes::from(body.to_string()),
+            secrets: Vec::new(),
+        }
     }
 
     /// Adds a header.
@@ -172,13 +187,28 @@ impl Reply {
     /// The error this answer is, with the way out.
     #[must_use]
     pub fn error(&self, hint: &str) -> NetError {
-        let location = self.headers.get(LOCATION).and_then(|l| l.to_str().ok()).filter(|_| matches!(self.status, 300..=399));
+        let location = self
+            .headers
+            .get(LOCATION)
+            .and_then(|l| l.to_str().ok())
+            .filter(|_| matches!(self.status, 300..=399));
         let hint = location.map_or_else(
             || hint.to_owned(),
             // Followed blindly, a redirect would carry the token to another host.
-            |to| format!("redirects are not followed; configure the address it leads to ({})", redact::hide(to, &self.secrets)),
+            |to| {
+                format!(
+                    "redirects are not followed; configure the address it leads to ({})",
+                    redact::hide(to, &self.secrets)
+                )
+            },
         );
-        NetError::Status { method: self.method.clone(), url: self.url.clone(), status: self.status, excerpt: self.excerpt(), hint }
+        NetError::Status {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            status: self.status,
+            excerpt: self.excerpt(),
+            hint,
+        }
     }
 
     /// Reads the body as JSON; `what` names what was expected.
@@ -238,8 +268,14 @@ impl Client {
         if let Some(path) = &options.ca_file {
             builder = builder.tls_certs_merge(ca_bundle(path)?);
         }
-        let http = builder.build().map_err(|e| NetError::Setup { why: chain(e) })?;
-        Ok(Self { http, options, clock })
+        let http = builder
+            .build()
+            .map_err(|e| NetError::Setup { why: chain(e) })?;
+        Ok(Self {
+            http,
+            options,
+            clock,
+        })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -259,7 +295,9 @@ impl Client {
                 tally.retries.fetch_add(1, Ordering::Relaxed);
             }
             match self.once(request, tally).await {
-                Ok(reply) if repeatable && matches!(reply.status, 429 | 500 | 502 | 503 | 504) => Err(Attempt::Answer(reply)),
+                Ok(reply) if repeatable && matches!(reply.status, 429 | 500 | 502 | 503 | 504) => {
+                    Err(Attempt::Answer(reply))
+                }
                 other => other,
             }
         };
@@ -271,7 +309,9 @@ impl Client {
                 Attempt::Final(_) => false,
             })
             .adjust(|e, delay| match e {
-                Attempt::Answer(reply) => delay.map(|d| retry_after(reply).map_or(d, |wait| wait.min(self.options.retry_after_max))),
+                Attempt::Answer(reply) => delay.map(|d| {
+                    retry_after(reply).map_or(d, |wait| wait.min(self.options.retry_after_max))
+                }),
                 _ => delay,
             })
             .await;
@@ -313,16 +353,33 @@ impl Client {
     }
 
     /// Reads the body piece by piece: neither a false length nor a small body that unpacks to a huge one gets past the cap.
-    async fn body(&self, request: &Request, mut response: reqwest::Response, tally: &Tally) -> Result<Bytes, Attempt> {
+    async fn body(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+        tally: &Tally,
+    ) -> Result<Bytes, Attempt> {
         let cap = self.options.body_max_bytes;
-        let too_large =
-            || Attempt::Final(NetError::TooLarge { method: request.method.to_string(), url: redact::shown_url(&request.url), cap });
+        let too_large = || {
+            Attempt::Final(NetError::TooLarge {
+                method: request.method.to_string(),
+                url: redact::shown_url(&request.url),
+                cap,
+            })
+        };
         if response.content_length().is_some_and(|n| n > cap) {
             return Err(too_large());
         }
         let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(|e| self.broken(request, e))? {
-            tally.bytes.fetch_add(u64::try_from(piece.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|e| self.broken(request, e))?
+        {
+            tally.bytes.fetch_add(
+                u64::try_from(piece.len()).unwrap_or(u64::MAX),
+                Ordering::Relaxed,
+            );
             if u64::try_from(body.len() + piece.len()).unwrap_or(u64::MAX) > cap {
                 return Err(too_large());
             }
@@ -340,15 +397,25 @@ impl Client {
                 seconds: self.options.timeout.as_secs(),
             });
         }
-        Attempt::Broken { again: !e.is_builder(), why: chain(e) }
+        Attempt::Broken {
+            again: !e.is_builder(),
+            why: chain(e),
+        }
     }
 }
 
 fn ca_bundle(path: &Path) -> Result<Vec<reqwest::Certificate>, NetError> {
-    let fail = |why: String| NetError::CaFile { path: path.to_owned(), why };
+    let fail = |why: String| NetError::CaFile {
+        path: path.to_owned(),
+        why,
+    };
     let pem = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| fail(chain(e)))?;
-    if certificates.is_empty() { Err(fail("it holds no certificate".to_owned())) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(fail("it holds no certificate".to_owned()))
+    } else {
+        Ok(certificates)
+    }
 }
 
 /// An error with its causes, without the URL (which may hold a secret).
@@ -368,13 +435,26 @@ fn chain(e: reqwest::Error) -> String {
 
 fn dated(headers: &HeaderMap, sent: Ts, received: Ts) -> Dated {
     match date_header(headers) {
-        Some(at) => Dated { at, since: at, skew_us: at.0.saturating_add(500_000).saturating_sub(received.0), by_server: true },
-        None => Dated { at: received, since: sent, skew_us: 0, by_server: false },
+        Some(at) => Dated {
+            at,
+            since: at,
+            skew_us: at.0.saturating_add(500_000).saturating_sub(received.0),
+            by_server: true,
+        },
+        None => Dated {
+            at: received,
+            since: sent,
+            skew_us: 0,
+            by_server: false,
+        },
     }
 }
 
 fn date_header(headers: &HeaderMap) -> Option<Ts> {
-    headers.get(DATE).and_then(|d| d.to_str().ok()).and_then(|d| Ts::parse(d).ok())
+    headers
+        .get(DATE)
+        .and_then(|d| d.to_str().ok())
+        .and_then(|d| Ts::parse(d).ok())
 }
 
 /// Seconds, or a date by the server's own clock (RFC 9110, 10.2.3).

@@ -14,19 +14,25 @@ pub enum NetError {
         why: String,
     },
     /// The client could not be made.
-    #[error("cannot set up TLS: {why}; are the system's CA certificates installed (package ca-certificates)?")]
+    #[error(
+        "cannot set up TLS: {why}; are the system's CA certificates installed (package ca-certificates)?"
+    )]
     Setup {
         /// What the TLS library said.
         why: String,
     },
     /// A header cannot be sent.
-    #[error("the value of header {name} has characters that HTTP does not allow; is there a line break in the secret's file?")]
+    #[error(
+        "the value of header {name} has characters that HTTP does not allow; is there a line break in the secret's file?"
+    )]
     Header {
         /// Its name.
         name: &'static str,
     },
     /// No connection, or it broke off.
-    #[error("{method} {url}: {why} (tried {attempts} times); is the address right, and does the service run?")]
+    #[error(
+        "{method} {url}: {why} (tried {attempts} times); is the address right, and does the service run?"
+    )]
     Transport {
         /// GET, POST.
         method: String,
@@ -38,7 +44,9 @@ pub enum NetError {
         attempts: u32,
     },
     /// The answer did not end in time.
-    #[error("{method} {url}: no complete answer within {seconds} s; the service is overloaded or hangs, or `timeout_s` is too short for this list")]
+    #[error(
+        "{method} {url}: no complete answer within {seconds} s; the service is overloaded or hangs, or `timeout_s` is too short for this list"
+    )]
     Timeout {
         /// GET, POST.
         method: String,
@@ -48,7 +56,9 @@ pub enum NetError {
         seconds: u64,
     },
     /// The body is larger than allowed, as sent or once unpacked.
-    #[error("{method} {url}: the answer is larger than {cap} bytes and was cut off; raise `body_max_bytes` or lower `page_size`")]
+    #[error(
+        "{method} {url}: the answer is larger than {cap} bytes and was cut off; raise `body_max_bytes` or lower `page_size`"
+    )]
     TooLarge {
         /// GET, POST.
         method: String,

@@ -9,3 +9,6 @@ pub use client::{Client, Dated, Options, Reply, Request, Tally};
 pub use clock::Clock;
 pub use error::NetError;
 pub use redact::{excerpt, shown_url};
+
+#[cfg(test)]
+mod tests;

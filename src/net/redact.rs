@@ -6,7 +6,15 @@ use url::Url;
 const EXCERPT_MAX: usize = 200;
 
 /// Query parameters whose name holds one of these are not shown.
-const SECRET_WORDS: [&str; 7] = ["token", "password", "passwd", "secret", "signature", "credential", "key"];
+const SECRET_WORDS: [&str; 7] = [
+    "token",
+    "password",
+    "passwd",
+    "secret",
+    "signature",
+    "credential",
+    "key",
+];
 
 /// A URL as messages show it: without user, password and fragment, and without the value of any query parameter that may be a secret.
 #[must_use]
@@ -22,7 +30,14 @@ pub fn shown_url(url: &Url) -> String {
             .map(|(name, value)| {
                 let lower = name.to_lowercase();
                 let secret = SECRET_WORDS.iter().any(|w| lower.contains(w));
-                (name.into_owned(), if secret { "[secret]".to_owned() } else { value.into_owned() })
+                (
+                    name.into_owned(),
+                    if secret {
+                        "[secret]".to_owned()
+                    } else {
+                        value.into_owned()
+                    },
+                )
             })
             .collect();
         shown.query_pairs_mut().clear().extend_pairs(pairs);
@@ -36,8 +51,16 @@ pub fn excerpt(body: &[u8], secrets: &[String]) -> String {
     // Four times the length is enough to find a readable beginning, and bounds the work on a large body.
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_MAX * 4 + longest(secrets))]);
     let text = hide(&text, secrets);
-    let text = if text.trim_start().starts_with('<') { without_markup(&text) } else { text };
-    let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    let text = if text.trim_start().starts_with('<') {
+        without_markup(&text)
+    } else {
+        text
+    };
+    let line = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     match line.char_indices().nth(EXCERPT_MAX) {
         _ if line.is_empty() => "(empty)".to_owned(),
         Some((cut, _)) => format!("{}...", &line[..cut]),
@@ -47,7 +70,10 @@ pub fn excerpt(body: &[u8], secrets: &[String]) -> String {
 
 /// Replaces every secret.
 pub(super) fn hide(text: &str, secrets: &[String]) -> String {
-    secrets.iter().filter(|s| !s.is_empty()).fold(text.to_owned(), |t, s| t.replace(s.as_str(), "[secret]"))
+    secrets
+        .iter()
+        .filter(|s| !s.is_empty())
+        .fold(text.to_owned(), |t, s| t.replace(s.as_str(), "[secret]"))
 }
 
 fn longest(secrets: &[String]) -> usize {
@@ -79,8 +105,14 @@ mod tests {
 
     #[test]
     fn a_url_shows_no_secret() {
-        let url = Url::parse("https://joe:pw@cloud.example/v3/x?marker=abc&X-Auth-Token=gAAAA&api_key=1#frag").unwrap();
-        assert_eq!(shown_url(&url), "https://cloud.example/v3/x?marker=abc&X-Auth-Token=%5Bsecret%5D&api_key=%5Bsecret%5D");
+        let url = Url::parse(
+            "https://joe:pw@cloud.example/v3/x?marker=abc&X-Auth-Token=gAAAA&api_key=1#frag",
+        )
+        .unwrap();
+        assert_eq!(
+            shown_url(&url),
+            "https://cloud.example/v3/x?marker=abc&X-Auth-Token=%5Bsecret%5D&api_key=%5Bsecret%5D"
+        );
     }
 
     #[test]

@@ -34,7 +34,9 @@ pub enum SourceError {
         why: String,
     },
     /// The catalogue lacks an endpoint.
-    #[error("the catalogue has no {service} endpoint {wanted}; it has: {there}; set `region` or `interface`, or add the endpoint in Keystone")]
+    #[error(
+        "the catalogue has no {service} endpoint {wanted}; it has: {there}; set `region` or `interface`, or add the endpoint in Keystone"
+    )]
     Catalogue {
         /// Service type.
         service: &'static str,
@@ -119,11 +121,15 @@ impl Source {
     ///
     /// # Errors
     /// [`SourceError`] when the configuration cannot work (a CA file, a pattern).
-    pub fn new(config: config::Source, clock: Clock, memory: Memory, collector: String) -> Result<Self, SourceError> {
+    pub fn new(
+        config: config::Source,
+        clock: Clock,
+        memory: Memory,
+        collector: String,
+    ) -> Result<Self, SourceError> {
         match config {
-            config::Source::OpenStack(c) => {
-                openstack::OpenStack::new(c, clock, memory, collector).map(|o| Self::OpenStack(Box::new(o)))
-            }
+            config::Source::OpenStack(c) => openstack::OpenStack::new(c, clock, memory, collector)
+                .map(|o| Self::OpenStack(Box::new(o))),
         }
     }
 

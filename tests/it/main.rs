@@ -1,1 +1,3 @@
-fn main() {}
+//! Tests against real servers and whole commands.
+
+mod openstack;

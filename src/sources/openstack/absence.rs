@@ -19,20 +19,38 @@ const UNPROVEN_MAX: usize = 10;
 
 impl Reader<'_> {
     /// After a complete full list: finds out about every remembered server that it did not show.
-    pub(super) async fn end_missing(&mut self, listed: &Listed, run: &mut Run<'_>) -> Result<(), Fault> {
+    pub(super) async fn end_missing(
+        &mut self,
+        listed: &Listed,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
         if listed.ids.is_empty() {
             self.probe_role(run).await?;
         }
         let open = self.open_ids();
-        let mut missing: BTreeSet<String> = open.iter().filter(|id| !listed.ids.contains(*id)).cloned().collect();
+        let mut missing: BTreeSet<String> = open
+            .iter()
+            .filter(|id| !listed.ids.contains(*id))
+            .cloned()
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
         // One request tells of most of them when they ended. Soft-deleted ones are here too, alive.
-        let since = self.memory.watermarks.get(SERVERS).map_or(String::new(), |w| {
-            format!("&changes-since={}", Ts::from_second(w.plus_seconds(-OVERLAP_S).second()))
-        });
-        let path = format!("/servers/detail?all_tenants=1&deleted=true{since}&limit={}", self.conf.page_size);
+        let since = self
+            .memory
+            .watermarks
+            .get(SERVERS)
+            .map_or(String::new(), |w| {
+                format!(
+                    "&changes-since={}",
+                    Ts::from_second(w.plus_seconds(-OVERLAP_S).second())
+                )
+            });
+        let path = format!(
+            "/servers/detail?all_tenants=1&deleted=true{since}&limit={}",
+            self.conf.page_size
+        );
         for id in self.list(path, run).await?.ids {
             missing.remove(&id);
         }
@@ -52,7 +70,11 @@ impl Reader<'_> {
     }
 
     fn open_ids(&self) -> HashSet<String> {
-        self.memory.open.get(kind::SERVER).map(|o| o.keys().cloned().collect()).unwrap_or_default()
+        self.memory
+            .open
+            .get(kind::SERVER)
+            .map(|o| o.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Asks for one server by its id: 200 is a sighting, 404 ends it.
@@ -62,12 +84,18 @@ impl Reader<'_> {
             #[serde(borrow)]
             server: &'a RawValue,
         }
-        match self.session.get(Service::Compute, &format!("/servers/{id}"), &run.tally).await {
+        match self
+            .session
+            .get(Service::Compute, &format!("/servers/{id}"), &run.tally)
+            .await
+        {
             Err(e) if e.status() == Some(404) => self.gone(id, run).await,
             Err(e) => Err(e.into()),
             Ok(reply) => {
                 let shown: Shown<'_> = reply.json("a server").map_err(SourceError::from)?;
-                let server = Server::read(shown.server.get()).map_err(|why| SourceError::from(reply.shape("a server as documented", &why)))?;
+                let server = Server::read(shown.server.get()).map_err(|why| {
+                    SourceError::from(reply.shape("a server as documented", &why))
+                })?;
                 self.single(server, reply.date, run).await
             }
         }
@@ -78,14 +106,25 @@ impl Reader<'_> {
         let log = actions::read(self.session, id, &HashMap::new(), &run.tally).await?;
         let mut told = false;
         for (action, raw) in &log.news {
-            let ends: Vec<Draft> = action.facts(&log.all, true).into_iter().filter(|d| d.value == Value::Gone).collect();
+            let ends: Vec<Draft> = action
+                .facts(&log.all, true)
+                .into_iter()
+                .filter(|d| d.value == Value::Gone)
+                .collect();
             told |= !ends.is_empty();
             run.add(kind::SERVER, id, ends, Some(raw));
         }
         if !told {
             let seen = run.watermark();
             let at = self.last_listed(id).min(seen);
-            let draft = Draft { aspect: Aspect::State, evidence: Evidence::Missing, at, from: at, seen, value: Value::Gone };
+            let draft = Draft {
+                aspect: Aspect::State,
+                evidence: Evidence::Missing,
+                at,
+                from: at,
+                seen,
+                value: Value::Gone,
+            };
             run.add(kind::SERVER, id, [draft], None);
         }
         run.hand_on().await?;
@@ -95,14 +134,23 @@ impl Reader<'_> {
 
     /// The latest time at which it was surely there: the last complete full list (which would have missed it otherwise), or a later sighting.
     fn last_listed(&self, id: &str) -> Ts {
-        let sighted = self.memory.open.get(kind::SERVER).and_then(|o| o.get(id)).and_then(|r| r.sighted.values().map(|s| s.seen).max());
+        let sighted = self
+            .memory
+            .open
+            .get(kind::SERVER)
+            .and_then(|o| o.get(id))
+            .and_then(|r| r.sighted.values().map(|s| s.seen).max());
         let full = self.memory.full_watermarks.get(SERVERS).copied();
         sighted.into_iter().chain(full).max().unwrap_or(Ts::MIN)
     }
 
     /// An empty full list: is the cloud empty, or are we let in and shown nothing?
     async fn probe_role(&self, run: &Run<'_>) -> Result<(), Fault> {
-        match self.session.get(Service::Compute, "/os-hypervisors?limit=1", &run.tally).await {
+        match self
+            .session
+            .get(Service::Compute, "/os-hypervisors?limit=1", &run.tally)
+            .await
+        {
             Err(e) if e.status() == Some(403) => Err(Fault::Suspect(format!(
                 "the list of servers is empty, and the account may not see hypervisors: this is not believed to be an empty cloud ({e})"
             ))),
@@ -115,14 +163,25 @@ impl Reader<'_> {
     pub(super) async fn probe_emptiness(&self, run: &Run<'_>) -> Result<(), Fault> {
         let visible = |r: &crate::domain::memory::Remembered| {
             // Plain lists hide soft-deleted servers.
-            r.sighted.get(&Aspect::State).and_then(|s| s.value.known()).is_none_or(|k| k.label != "soft-delete")
+            r.sighted
+                .get(&Aspect::State)
+                .and_then(|s| s.value.known())
+                .is_none_or(|k| k.label != "soft-delete")
         };
-        let open = self.memory.open.get(kind::SERVER).map_or(0, |o| o.values().filter(|r| visible(r)).count());
+        let open = self
+            .memory
+            .open
+            .get(kind::SERVER)
+            .map_or(0, |o| o.values().filter(|r| visible(r)).count());
         if open == 0 {
             return Ok(());
         }
         let mut pager = Pager::new("/servers/detail?all_tenants=1&limit=1", "servers", "id");
-        if pager.next(self.session, &run.tally).await?.is_some_and(|p| !p.items.is_empty()) {
+        if pager
+            .next(self.session, &run.tally)
+            .await?
+            .is_some_and(|p| !p.items.is_empty())
+        {
             return Ok(());
         }
         Err(Fault::Suspect(format!(

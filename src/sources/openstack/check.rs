@@ -17,11 +17,19 @@ use serde_json::Value;
 const SKEW_MAX_US: i64 = 5_000_000;
 
 fn ok(what: String) -> Finding {
-    Finding { verdict: Verdict::Ok, what, hint: String::new() }
+    Finding {
+        verdict: Verdict::Ok,
+        what,
+        hint: String::new(),
+    }
 }
 
 fn bad(verdict: Verdict, what: String, hint: &str) -> Finding {
-    Finding { verdict, what, hint: hint.to_owned() }
+    Finding {
+        verdict,
+        what,
+        hint: hint.to_owned(),
+    }
 }
 
 /// Tries all of it.
@@ -29,13 +37,32 @@ pub(super) async fn online(session: &Session, conf: &config::OpenStack) -> Vec<F
     let tally = Tally::default();
     let login = match session.login(&tally).await {
         Ok(login) => login,
-        Err(e) => return vec![bad(Verdict::Error, e.to_string(), "until this works nothing can be read")],
+        Err(e) => {
+            return vec![bad(
+                Verdict::Error,
+                e.to_string(),
+                "until this works nothing can be read",
+            )];
+        }
     };
-    let mut findings = vec![ok(format!("logged in as {} with the roles {}", session.who(), login.roles.join(", ")))];
+    let mut findings = vec![ok(format!(
+        "logged in as {} with the roles {}",
+        session.who(),
+        login.roles.join(", ")
+    ))];
     for service in [Service::Compute, Service::Identity] {
         findings.push(match login.endpoint(service) {
-            Ok(url) => ok(format!("{} endpoint {url} ({} in region {})", service.word(), conf.interface, login.region)),
-            Err(e) => bad(Verdict::Error, e.to_string(), "see `openstack catalog list`"),
+            Ok(url) => ok(format!(
+                "{} endpoint {url} ({} in region {})",
+                service.word(),
+                conf.interface,
+                login.region
+            )),
+            Err(e) => bad(
+                Verdict::Error,
+                e.to_string(),
+                "see `openstack catalog list`",
+            ),
         });
     }
     findings.extend(skew(&login));
@@ -49,17 +76,39 @@ pub(super) async fn online(session: &Session, conf: &config::OpenStack) -> Vec<F
 /// Our clock against the cloud's: by the `Date` of the log-in's answer, or the token's own time where there is none.
 fn skew(login: &Login) -> Option<Finding> {
     let (issued, date) = login.issued?;
-    let (by, skew_us) = if date.by_server { ("Date", date.skew_us) } else { ("token", issued.0.saturating_add(500_000).saturating_sub(date.at.0)) };
-    let shown = format!("the cloud's clock (by its {by}) is {} s {} ours", (skew_us / 1_000_000).abs(), if skew_us < 0 { "behind" } else { "ahead of" });
+    let (by, skew_us) = if date.by_server {
+        ("Date", date.skew_us)
+    } else {
+        (
+            "token",
+            issued.0.saturating_add(500_000).saturating_sub(date.at.0),
+        )
+    };
+    let shown = format!(
+        "the cloud's clock (by its {by}) is {} s {} ours",
+        (skew_us / 1_000_000).abs(),
+        if skew_us < 0 { "behind" } else { "ahead of" }
+    );
     Some(if skew_us.abs() > SKEW_MAX_US {
-        bad(Verdict::Warning, shown, "run NTP or chrony on both sides; the cloud's times are taken as they are and never shifted")
+        bad(
+            Verdict::Warning,
+            shown,
+            "run NTP or chrony on both sides; the cloud's times are taken as they are and never shifted",
+        )
     } else {
         ok(shown)
     })
 }
 
 /// Tries one list: its answer, or a finding.
-async fn list(session: &Session, service: Service, path: &str, name: &str, tally: &Tally, findings: &mut Vec<Finding>) -> Option<Reply> {
+async fn list(
+    session: &Session,
+    service: Service,
+    path: &str,
+    name: &str,
+    tally: &Tally,
+    findings: &mut Vec<Finding>,
+) -> Option<Reply> {
     match session.get(service, path, tally).await {
         Ok(reply) => {
             findings.push(ok(format!("{name} can be read")));
@@ -73,12 +122,27 @@ async fn list(session: &Session, service: Service, path: &str, name: &str, tally
 }
 
 fn failed(name: &str, e: &SourceError) -> Finding {
-    bad(Verdict::Error, format!("{name} cannot be read: {e}"), "passes of this list fail until that is mended")
+    bad(
+        Verdict::Error,
+        format!("{name} cannot be read: {e}"),
+        "passes of this list fail until that is mended",
+    )
 }
 
 async fn identity(session: &Session, tally: &Tally, findings: &mut Vec<Finding>) {
-    list(session, Service::Identity, "/projects?limit=1", "projects", tally, findings).await;
-    match session.get(Service::Identity, "/domains?limit=1", tally).await {
+    list(
+        session,
+        Service::Identity,
+        "/projects?limit=1",
+        "projects",
+        tally,
+        findings,
+    )
+    .await;
+    match session
+        .get(Service::Identity, "/domains?limit=1", tally)
+        .await
+    {
         Ok(_) => findings.push(ok("domains can be read".to_owned())),
         Err(e) if e.status() == Some(403) => findings.push(bad(
             Verdict::Warning,
@@ -92,7 +156,13 @@ async fn identity(session: &Session, tally: &Tally, findings: &mut Vec<Finding>)
 async fn compute(session: &Session, tally: &Tally, findings: &mut Vec<Finding>) {
     let version = match session.microversion(true, tally).await {
         Ok(version) => version,
-        Err(e) => return findings.push(bad(Verdict::Error, e.to_string(), "Nova of 2017 (Pike) or newer is needed for exact sizes")),
+        Err(e) => {
+            return findings.push(bad(
+                Verdict::Error,
+                e.to_string(),
+                "Nova of 2017 (Pike) or newer is needed for exact sizes",
+            ));
+        }
     };
     findings.push(if version < FLAVOR_EMBEDDED {
         let what = format!("Nova offers microversion {version} only: servers name their flavor by id, and one that has been deleted has no size");
@@ -100,18 +170,71 @@ async fn compute(session: &Session, tally: &Tally, findings: &mut Vec<Finding>) 
     } else {
         ok(format!("Nova speaks microversion {version}"))
     });
-    let since = format!("/servers/detail?all_tenants=1&limit=1&changes-since={}", Ts::from_second(session.now().second()));
-    let servers = list(session, Service::Compute, "/servers/detail?all_tenants=1&limit=1", "servers of all projects", tally, findings).await;
-    list(session, Service::Compute, "/servers/detail?all_tenants=1&deleted=true&limit=1", "deleted servers", tally, findings).await;
-    list(session, Service::Compute, &since, "changed servers", tally, findings).await;
-    if let Some(reply) = list(session, Service::Compute, "/flavors/detail?is_public=None&limit=1", "flavors", tally, findings).await {
+    let since = format!(
+        "/servers/detail?all_tenants=1&limit=1&changes-since={}",
+        Ts::from_second(session.now().second())
+    );
+    let servers = list(
+        session,
+        Service::Compute,
+        "/servers/detail?all_tenants=1&limit=1",
+        "servers of all projects",
+        tally,
+        findings,
+    )
+    .await;
+    list(
+        session,
+        Service::Compute,
+        "/servers/detail?all_tenants=1&deleted=true&limit=1",
+        "deleted servers",
+        tally,
+        findings,
+    )
+    .await;
+    list(
+        session,
+        Service::Compute,
+        &since,
+        "changed servers",
+        tally,
+        findings,
+    )
+    .await;
+    if let Some(reply) = list(
+        session,
+        Service::Compute,
+        "/flavors/detail?is_public=None&limit=1",
+        "flavors",
+        tally,
+        findings,
+    )
+    .await
+    {
         extra_specs(&reply, findings);
     }
     let first = servers.and_then(|r| first(&r, "servers"));
-    if let Some(id) = first.as_ref().and_then(|s| s.get("id")).and_then(Value::as_str) {
-        list(session, Service::Compute, &format!("/servers/{id}/os-instance-actions"), "instance actions", tally, findings).await;
+    if let Some(id) = first
+        .as_ref()
+        .and_then(|s| s.get("id"))
+        .and_then(Value::as_str)
+    {
+        list(
+            session,
+            Service::Compute,
+            &format!("/servers/{id}/os-instance-actions"),
+            "instance actions",
+            tally,
+            findings,
+        )
+        .await;
     }
-    findings.push(visibility(session.get(Service::Compute, "/os-hypervisors?limit=1", tally).await, first.is_some()));
+    findings.push(visibility(
+        session
+            .get(Service::Compute, "/os-hypervisors?limit=1", tally)
+            .await,
+        first.is_some(),
+    ));
 }
 
 /// Silent partial visibility: a list may be empty because it may not be seen.
@@ -119,11 +242,22 @@ fn visibility(hypervisors: Result<Reply, SourceError>, any_server: bool) -> Find
     const HINT: &str = "give the account the role admin, or the metering policy";
     match (hypervisors, any_server) {
         (Ok(_), true) => ok("servers and hypervisors are visible".to_owned()),
-        (Ok(_), false) => ok("no server is listed, but hypervisors are visible: the cloud is taken to be empty".to_owned()),
-        (Err(e), false) => bad(Verdict::Error, format!("no server is listed, and hypervisors are not visible either: {e}"), HINT),
-        (Err(e), true) => {
-            bad(Verdict::Warning, format!("hypervisors are not visible, so an empty list could not be told from a hidden one: {e}"), HINT)
-        }
+        (Ok(_), false) => ok(
+            "no server is listed, but hypervisors are visible: the cloud is taken to be empty"
+                .to_owned(),
+        ),
+        (Err(e), false) => bad(
+            Verdict::Error,
+            format!("no server is listed, and hypervisors are not visible either: {e}"),
+            HINT,
+        ),
+        (Err(e), true) => bad(
+            Verdict::Warning,
+            format!(
+                "hypervisors are not visible, so an empty list could not be told from a hidden one: {e}"
+            ),
+            HINT,
+        ),
     }
 }
 

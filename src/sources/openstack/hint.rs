@@ -18,7 +18,9 @@ pub(super) fn of(service: Service, path: &str, status: u16) -> String {
 /// Which policy rules a request needs; by default all of them are given by the role admin.
 fn policy(service: Service, path: &str) -> &'static str {
     match service {
-        Service::Identity if path.starts_with("/domains") => "the policy rule identity:list_domains (a system reader has it)",
+        Service::Identity if path.starts_with("/domains") => {
+            "the policy rule identity:list_domains (a system reader has it)"
+        }
         Service::Identity => "the policy rule identity:list_projects (a system reader has it)",
         Service::Compute if path.contains("/os-instance-actions") => {
             "the policy rules os_compute_api:os-instance-actions:list, :show and :events for every project (by default the role admin)"
@@ -26,7 +28,9 @@ fn policy(service: Service, path: &str) -> &'static str {
         Service::Compute if path.starts_with("/flavors") => {
             "the policy rules os_compute_api:os-flavor-access and os_compute_api:os-flavor-extra-specs:index (by default the role admin)"
         }
-        Service::Compute if path.starts_with("/os-hypervisors") => "the policy rule os_compute_api:os-hypervisors:list (by default the role admin)",
+        Service::Compute if path.starts_with("/os-hypervisors") => {
+            "the policy rule os_compute_api:os-hypervisors:list (by default the role admin)"
+        }
         Service::Compute => {
             "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants, :show and os_compute_api:os-extended-server-attributes \
              (by default the role admin)"

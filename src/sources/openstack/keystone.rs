@@ -50,17 +50,33 @@ struct Links {
 }
 
 /// The next page of a list; its address is put on our own, which may differ from the one that Keystone knows itself by.
-async fn page(session: &Session, list: &str, query: &str, tally: &Tally) -> Result<(Reply, Vec<Box<RawValue>>, Option<String>), SourceError> {
-    let reply = session.get(Service::Identity, &format!("/{list}{query}"), tally).await?;
+async fn page(
+    session: &Session,
+    list: &str,
+    query: &str,
+    tally: &Tally,
+) -> Result<(Reply, Vec<Box<RawValue>>, Option<String>), SourceError> {
+    let reply = session
+        .get(Service::Identity, &format!("/{list}{query}"), tally)
+        .await?;
     let (items, next) = {
         let body: HashMap<String, &RawValue> = reply.json(&format!("a list of {list}"))?;
-        let items = body.get(list).ok_or_else(|| reply.shape(&format!("a list of {list}"), "there is no such key"))?;
-        let items = serde_json::from_str(items.get()).map_err(|e| reply.shape(&format!("an array of {list}"), &e.to_string()))?;
+        let items = body
+            .get(list)
+            .ok_or_else(|| reply.shape(&format!("a list of {list}"), "there is no such key"))?;
+        let items = serde_json::from_str(items.get())
+            .map_err(|e| reply.shape(&format!("an array of {list}"), &e.to_string()))?;
         let links: Option<Links> = body
             .get("links")
-            .map(|l| serde_json::from_str(l.get()).map_err(|e| reply.shape("links of a list", &e.to_string())))
+            .map(|l| {
+                serde_json::from_str(l.get())
+                    .map_err(|e| reply.shape("links of a list", &e.to_string()))
+            })
             .transpose()?;
-        let next = links.and_then(|l| l.next).and_then(|n| Url::parse(&n).ok()).and_then(|n| n.query().map(|q| format!("?{q}")));
+        let next = links
+            .and_then(|l| l.next)
+            .and_then(|n| Url::parse(&n).ok())
+            .and_then(|n| n.query().map(|q| format!("?{q}")));
         (items, next)
     };
     Ok((reply, items, next))
@@ -70,7 +86,10 @@ fn repeats(list: &str, seen: &mut HashSet<String>, next: &str) -> Result<(), Sou
     if seen.insert(next.to_owned()) && seen.len() < PAGES_MAX {
         return Ok(());
     }
-    Err(SourceError::Paging { url: format!("/{list}"), why: format!("the pages lead back to {next}; the list has no end") })
+    Err(SourceError::Paging {
+        url: format!("/{list}"),
+        why: format!("the pages lead back to {next}; the list has no end"),
+    })
 }
 
 fn read<T: DeserializeOwned>(reply: &Reply, what: &str, item: &RawValue) -> Result<T, SourceError> {
@@ -78,7 +97,10 @@ fn read<T: DeserializeOwned>(reply: &Reply, what: &str, item: &RawValue) -> Resu
 }
 
 /// Names of domains by id.
-async fn domains(session: &Session, tally: &Tally) -> Result<BTreeMap<String, String>, SourceError> {
+async fn domains(
+    session: &Session,
+    tally: &Tally,
+) -> Result<BTreeMap<String, String>, SourceError> {
     let (mut names, mut query, mut seen) = (BTreeMap::new(), String::new(), HashSet::new());
     loop {
         let (reply, items, next) = page(session, "domains", &query, tally).await?;
@@ -93,7 +115,11 @@ async fn domains(session: &Session, tally: &Tally) -> Result<BTreeMap<String, St
 }
 
 /// Reads every project; those that differ from what is remembered become sightings.
-pub(super) async fn projects(session: &Session, memory: &mut Memory, run: &mut Run<'_>) -> Result<(), Fault> {
+pub(super) async fn projects(
+    session: &Session,
+    memory: &mut Memory,
+    run: &mut Run<'_>,
+) -> Result<(), Fault> {
     // Without the right to list domains their names stay unknown; rules by domain id still hold.
     let names = match domains(session, &run.tally).await {
         Err(e) if e.status() == Some(403) => BTreeMap::new(),
@@ -108,18 +134,39 @@ pub(super) async fn projects(session: &Session, memory: &mut Memory, run: &mut R
             let project: Project = read(&reply, "a project as documented", item)?;
             let id = project.id.clone();
             let value = Value::Known(known(project, &names));
-            let before = memory.open.get(kind::PROJECT).and_then(|p| p.get(&id)).and_then(|r| r.sighted.get(&Aspect::Attributes));
+            let before = memory
+                .open
+                .get(kind::PROJECT)
+                .and_then(|p| p.get(&id))
+                .and_then(|r| r.sighted.get(&Aspect::Attributes));
             if before.is_some_and(|s| s.value == value) {
                 continue;
             }
             let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
-            run.add(kind::PROJECT, &id, sightings(&shown, reply.date.at, reply.date.at), Some(item.get()));
-            changed.push((id, Sighted { value, at: reply.date.at, seen: reply.date.at }));
+            run.add(
+                kind::PROJECT,
+                &id,
+                sightings(&shown, reply.date.at, reply.date.at),
+                Some(item.get()),
+            );
+            changed.push((
+                id,
+                Sighted {
+                    value,
+                    at: reply.date.at,
+                    seen: reply.date.at,
+                },
+            ));
         }
         run.hand_on().await?;
         let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
         for (id, sighted) in changed {
-            open.insert(id, Remembered { sighted: BTreeMap::from([(Aspect::Attributes, sighted)]) });
+            open.insert(
+                id,
+                Remembered {
+                    sighted: BTreeMap::from([(Aspect::Attributes, sighted)]),
+                },
+            );
         }
         let Some(next) = next else { return Ok(()) };
         repeats("projects", &mut seen, &next)?;
@@ -130,7 +177,11 @@ pub(super) async fn projects(session: &Session, memory: &mut Memory, run: &mut R
 fn known(project: Project, domains: &BTreeMap<String, String>) -> Known {
     let mut attrs = BTreeMap::from([(attr::ENABLED.to_owned(), project.enabled.to_string())]);
     if let Some(id) = project.domain_id {
-        attrs.extend(domains.get(&id).map(|name| (attr::DOMAIN.to_owned(), name.clone())));
+        attrs.extend(
+            domains
+                .get(&id)
+                .map(|name| (attr::DOMAIN.to_owned(), name.clone())),
+        );
         attrs.insert(attr::DOMAIN_ID.to_owned(), id);
     }
     let mut tags = project.tags;
@@ -138,7 +189,11 @@ fn known(project: Project, domains: &BTreeMap<String, String>) -> Known {
     if !tags.is_empty() {
         attrs.insert(attr::TAGS.to_owned(), tags.join("\n"));
     }
-    Known { label: project.name, levels: BTreeMap::new(), attrs }
+    Known {
+        label: project.name,
+        levels: BTreeMap::new(),
+        attrs,
+    }
 }
 
 #[cfg(test)]
@@ -152,11 +207,28 @@ mod tests {
             projects: Vec<Project>,
         }
         let text = include_str!("../../../tests/captures/openstack/keystone/projects.json");
-        let web = serde_json::from_str::<List>(text).unwrap().projects.into_iter().find(|p| p.name == "web").unwrap();
+        let web = serde_json::from_str::<List>(text)
+            .unwrap()
+            .projects
+            .into_iter()
+            .find(|p| p.name == "web")
+            .unwrap();
         let domain = web.domain_id.clone().unwrap();
         let known = known(web, &BTreeMap::from([(domain.clone(), "acme".to_owned())]));
         assert_eq!(known.label, "web");
-        let want = [(attr::DOMAIN, "acme"), (attr::DOMAIN_ID, &domain), (attr::ENABLED, "true"), (attr::TAGS, "cost-centre:42")];
-        assert_eq!(known.attrs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), want);
+        let want = [
+            (attr::DOMAIN, "acme"),
+            (attr::DOMAIN_ID, &domain),
+            (attr::ENABLED, "true"),
+            (attr::TAGS, "cost-centre:42"),
+        ];
+        assert_eq!(
+            known
+                .attrs
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect::<Vec<_>>(),
+            want
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 mod absence;
 mod actions;
+mod catalogue;
 mod check;
 mod flavors;
 mod hint;
@@ -54,13 +55,27 @@ impl OpenStack {
     ///
     /// # Errors
     /// When the CA file or the GPU pattern cannot be used.
-    pub fn new(conf: config::OpenStack, clock: Clock, memory: Memory, collector: String) -> Result<Self, SourceError> {
+    pub fn new(
+        conf: config::OpenStack,
+        clock: Clock,
+        memory: Memory,
+        collector: String,
+    ) -> Result<Self, SourceError> {
         let gpu_alias = Regex::new(&conf.gpu_alias).map_err(|e| SourceError::Config {
             source_name: conf.name.clone(),
             why: format!("`gpu_alias` is no regular expression: {e}"),
         })?;
         let session = Session::new(&conf, clock.clone())?;
-        Ok(Self { conf, clock, collector, session, gpu_alias, memory, notes: Notes::default(), flavors: Flavors::default() })
+        Ok(Self {
+            conf,
+            clock,
+            collector,
+            session,
+            gpu_alias,
+            memory,
+            notes: Notes::default(),
+            flavors: Flavors::default(),
+        })
     }
 
     /// The `cloud` of its facts.
@@ -79,7 +94,11 @@ impl OpenStack {
     /// read as a full list. Waits while `out` is full.
     pub async fn collect(&mut self, mode: PassMode, out: &Sender<Batch>) -> Vec<Pass> {
         let full = mode == PassMode::Full || !self.memory.watermarks.contains_key(SERVERS);
-        let mode = if full { PassMode::Full } else { PassMode::Changes };
+        let mode = if full {
+            PassMode::Full
+        } else {
+            PassMode::Changes
+        };
         let mut run = self.run(Service::Identity, PROJECTS, PassMode::Full, out);
         // Logged in once for all lists: a wrong password tried for each of them would lock the account.
         let login = self.session.login(&run.tally).await;
@@ -102,7 +121,13 @@ impl OpenStack {
     }
 
     /// Nova's lists.
-    async fn compute(&mut self, full: bool, mode: PassMode, region: &str, out: &Sender<Batch>) -> Vec<Pass> {
+    async fn compute(
+        &mut self,
+        full: bool,
+        mode: PassMode,
+        region: &str,
+        out: &Sender<Batch>,
+    ) -> Vec<Pass> {
         let mut passes = Vec::new();
         let mut tally = Tally::default();
         let version = self.session.microversion(full, &tally).await;
@@ -111,7 +136,10 @@ impl OpenStack {
             let mut run = self.run(Service::Compute, FLAVORS, PassMode::Full, out);
             run.tally = std::mem::take(&mut tally);
             run.region(region);
-            let result = self.flavors.read(&self.session, self.conf.page_size, &mut run).await;
+            let result = self
+                .flavors
+                .read(&self.session, self.conf.page_size, &mut run)
+                .await;
             passes.push(self.finish(run, result).await);
         }
         let mut run = self.run(Service::Compute, SERVERS, mode, out);
@@ -120,8 +148,14 @@ impl OpenStack {
         let result = match version {
             Err(e) => Err(e.into()),
             Ok(v) if by_id && self.flavors.is_empty() => {
-                let why = format!("at microversion {v} servers name their flavor by id only, and the flavors could not be read: see that pass");
-                Err(SourceError::Version { url: "Nova".to_owned(), why }.into())
+                let why = format!(
+                    "at microversion {v} servers name their flavor by id only, and the flavors could not be read: see that pass"
+                );
+                Err(SourceError::Version {
+                    url: "Nova".to_owned(),
+                    why,
+                }
+                .into())
             }
             Ok(_) => self.reader().pass(mode, &mut run).await,
         };
@@ -138,8 +172,22 @@ impl OpenStack {
         passes
     }
 
-    fn run<'a>(&self, service: Service, list: &str, mode: PassMode, out: &'a Sender<Batch>) -> Run<'a> {
-        Run::start(&self.conf.name, service, list, mode, &self.collector, &self.clock, out)
+    fn run<'a>(
+        &self,
+        service: Service,
+        list: &str,
+        mode: PassMode,
+        out: &'a Sender<Batch>,
+    ) -> Run<'a> {
+        Run::start(
+            &self.conf.name,
+            service,
+            list,
+            mode,
+            &self.collector,
+            &self.clock,
+            out,
+        )
     }
 
     fn reader(&mut self) -> Reader<'_> {
@@ -158,11 +206,21 @@ impl OpenStack {
         let pass = run.end(result).await;
         match pass.outcome {
             Outcome::Complete => {
-                self.memory.watermarks.insert(pass.list.clone(), pass.watermark);
+                self.memory
+                    .watermarks
+                    .insert(pass.list.clone(), pass.watermark);
                 if pass.mode == PassMode::Full {
-                    self.memory.full_watermarks.insert(pass.list.clone(), pass.watermark);
+                    self.memory
+                        .full_watermarks
+                        .insert(pass.list.clone(), pass.watermark);
                 }
-                tracing::debug!(source = pass.cloud, list = pass.list, items = pass.items, facts = pass.facts, "pass complete");
+                tracing::debug!(
+                    source = pass.cloud,
+                    list = pass.list,
+                    items = pass.items,
+                    facts = pass.facts,
+                    "pass complete"
+                );
             }
             Outcome::Failed | Outcome::Suspect => {
                 tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");

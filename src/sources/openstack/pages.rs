@@ -71,14 +71,20 @@ impl Pager {
     }
 
     /// The next page; `None` after the last. Items that an earlier page had are left out.
-    pub(super) async fn next(&mut self, session: &Session, tally: &Tally) -> Result<Option<Page>, SourceError> {
+    pub(super) async fn next(
+        &mut self,
+        session: &Session,
+        tally: &Tally,
+    ) -> Result<Option<Page>, SourceError> {
         if self.done {
             return Ok(None);
         }
         let reply = loop {
             match session.get(Service::Compute, &self.address(), tally).await {
                 // The server that the marker names was removed between two pages. Once is bad luck.
-                Err(e) if e.status() == Some(400) && self.marker.is_some() && !self.restarted => self.restart(),
+                Err(e) if e.status() == Some(400) && self.marker.is_some() && !self.restarted => {
+                    self.restart()
+                }
                 other => break other?,
             }
         };
@@ -88,19 +94,33 @@ impl Pager {
         }
         let (items, next) = self.read(&reply)?;
         let listed = items.len();
-        let fresh: Vec<Item> = items.into_iter().filter(|i| i.id.as_ref().is_none_or(|id| self.seen.insert(id.clone()))).collect();
+        let fresh: Vec<Item> = items
+            .into_iter()
+            .filter(|i| i.id.as_ref().is_none_or(|id| self.seen.insert(id.clone())))
+            .collect();
         match next {
             None => self.done = true,
-            Some(_) if listed == 0 => return Err(self.fail("a page is empty and yet names a next one".to_owned())),
+            Some(_) if listed == 0 => {
+                return Err(self.fail("a page is empty and yet names a next one".to_owned()));
+            }
             Some(_) if fresh.is_empty() => {
-                return Err(self.fail(format!("page {} repeats items of earlier pages; the list has no end", self.pages)));
+                return Err(self.fail(format!(
+                    "page {} repeats items of earlier pages; the list has no end",
+                    self.pages
+                )));
             }
             Some(marker) if !self.markers.insert(marker.clone()) => {
-                return Err(self.fail(format!("page {} leads back to marker {marker}; the list has no end", self.pages)));
+                return Err(self.fail(format!(
+                    "page {} leads back to marker {marker}; the list has no end",
+                    self.pages
+                )));
             }
             Some(marker) => self.marker = Some(marker),
         }
-        Ok(Some(Page { reply, items: fresh }))
+        Ok(Some(Page {
+            reply,
+            items: fresh,
+        }))
     }
 
     fn restart(&mut self) {
@@ -123,28 +143,49 @@ impl Pager {
 
     fn read(&self, reply: &Reply) -> Result<(Vec<Item>, Option<String>), SourceError> {
         let page: HashMap<String, &RawValue> = reply.json(&format!("a list of {}", self.key))?;
-        let array = page.get(self.key).ok_or_else(|| reply.shape(&format!("a list of {}", self.key), "there is no such key"))?;
-        let raws: Vec<&RawValue> =
-            serde_json::from_str(array.get()).map_err(|e| reply.shape(&format!("an array of {}", self.key), &e.to_string()))?;
-        let items: Vec<Item> = raws.into_iter().map(|r| Item { id: id_of(r.get(), self.id), body: r.get().to_owned() }).collect();
-        let links = page.get(format!("{}_links", self.key).as_str()).or_else(|| page.get("links"));
+        let array = page.get(self.key).ok_or_else(|| {
+            reply.shape(&format!("a list of {}", self.key), "there is no such key")
+        })?;
+        let raws: Vec<&RawValue> = serde_json::from_str(array.get())
+            .map_err(|e| reply.shape(&format!("an array of {}", self.key), &e.to_string()))?;
+        let items: Vec<Item> = raws
+            .into_iter()
+            .map(|r| Item {
+                id: id_of(r.get(), self.id),
+                body: r.get().to_owned(),
+            })
+            .collect();
+        let links = page
+            .get(format!("{}_links", self.key).as_str())
+            .or_else(|| page.get("links"));
         let links: Vec<Link> = links
-            .map(|l| serde_json::from_str(l.get()).map_err(|e| reply.shape("links of a list", &e.to_string())))
+            .map(|l| {
+                serde_json::from_str(l.get())
+                    .map_err(|e| reply.shape("links of a list", &e.to_string()))
+            })
             .transpose()?
             .unwrap_or_default();
-        let next = links.into_iter().find(|l| l.rel == "next").and_then(|l| marker_of(&l.href).or_else(|| items.last()?.id.clone()));
+        let next = links
+            .into_iter()
+            .find(|l| l.rel == "next")
+            .and_then(|l| marker_of(&l.href).or_else(|| items.last()?.id.clone()));
         Ok((items, next))
     }
 
     fn fail(&self, why: String) -> SourceError {
-        SourceError::Paging { url: self.path.clone(), why }
+        SourceError::Paging {
+            url: self.path.clone(),
+            why,
+        }
     }
 }
 
 fn marker_of(href: &str) -> Option<String> {
     let base = Url::parse("http://relative/").ok()?;
     let url = base.join(href).ok()?;
-    url.query_pairs().find(|(n, _)| n == "marker").map(|(_, v)| v.into_owned())
+    url.query_pairs()
+        .find(|(n, _)| n == "marker")
+        .map(|(_, v)| v.into_owned())
 }
 
 /// The id of an item of which perhaps nothing else can be read.
@@ -159,14 +200,20 @@ mod tests {
 
     #[test]
     fn a_marker_is_taken_from_any_address() {
-        assert_eq!(marker_of("http://inside:8774/v2.1/servers/detail?limit=5&marker=75-8").as_deref(), Some("75-8"));
+        assert_eq!(
+            marker_of("http://inside:8774/v2.1/servers/detail?limit=5&marker=75-8").as_deref(),
+            Some("75-8")
+        );
         assert_eq!(marker_of("/servers?marker=a%20b").as_deref(), Some("a b"));
         assert_eq!(marker_of("/servers"), None);
     }
 
     #[test]
     fn an_id_is_read_from_an_item_with_wrong_types() {
-        assert_eq!(id_of(r#"{"created": 7, "id": "x"}"#, "id").as_deref(), Some("x"));
+        assert_eq!(
+            id_of(r#"{"created": 7, "id": "x"}"#, "id").as_deref(),
+            Some("x")
+        );
         assert_eq!(id_of(r#"{"id": 7}"#, "id"), None);
         assert_eq!(id_of("[]", "id"), None);
     }

@@ -50,9 +50,17 @@ struct Wire<'a> {
     vm_state: Option<String>,
     #[serde(default, rename = "OS-EXT-AZ:availability_zone")]
     zone: Option<String>,
-    #[serde(default, rename = "OS-SRV-USG:launched_at", deserialize_with = "maybe_time")]
+    #[serde(
+        default,
+        rename = "OS-SRV-USG:launched_at",
+        deserialize_with = "maybe_time"
+    )]
     launched: Option<Ts>,
-    #[serde(default, rename = "OS-SRV-USG:terminated_at", deserialize_with = "maybe_time")]
+    #[serde(
+        default,
+        rename = "OS-SRV-USG:terminated_at",
+        deserialize_with = "maybe_time"
+    )]
     terminated: Option<Ts>,
     flavor: Option<Flavor>,
     #[serde(borrow, default, rename = "OS-EXT-SRV-ATTR:user_data")]
@@ -66,7 +74,9 @@ pub(super) fn time<'de, D: Deserializer<'de>>(d: D) -> Result<Ts, D::Error> {
 
 /// Reads a time or `null`.
 pub(super) fn maybe_time<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Ts>, D::Error> {
-    Option::<String>::deserialize(d)?.map(|t| Ts::parse(&t).map_err(D::Error::custom)).transpose()
+    Option::<String>::deserialize(d)?
+        .map(|t| Ts::parse(&t).map_err(D::Error::custom))
+        .transpose()
 }
 
 impl Server {
@@ -77,8 +87,15 @@ impl Server {
     pub(super) fn read(body: &str) -> Result<Self, String> {
         let w: Wire<'_> = serde_json::from_str(body).map_err(|e| e.to_string())?;
         // From 2.69 on, Nova lists what it knows without the cell's database: too little to meter by.
-        let down = || format!("it says too little (status {}); is its cell's database down?", w.status);
-        let (Some(vm_state), Some(flavor)) = (w.vm_state.clone(), w.flavor.clone()) else { return Err(down()) };
+        let down = || {
+            format!(
+                "it says too little (status {}); is its cell's database down?",
+                w.status
+            )
+        };
+        let (Some(vm_state), Some(flavor)) = (w.vm_state.clone(), w.flavor.clone()) else {
+            return Err(down());
+        };
         Ok(Self {
             deleted: w.status == "DELETED" || vm_state == "deleted",
             raw: without_user_data(body, w.user_data),
@@ -97,17 +114,29 @@ impl Server {
 
     /// Nova's word for its state, or [`BUILD_ERROR`].
     fn state(&self) -> &str {
-        if self.vm_state == "error" && self.launched.is_none() { BUILD_ERROR } else { &self.vm_state }
+        if self.vm_state == "error" && self.launched.is_none() {
+            BUILD_ERROR
+        } else {
+            &self.vm_state
+        }
     }
 
     /// When a deleted one ended: `terminated_at`; of one that never reached a host, when its deletion was asked for; else the record's last change.
     pub(super) fn ended(&self, delete_asked: Option<Ts>) -> Option<Ts> {
-        self.deleted.then(|| self.terminated.or(delete_asked).unwrap_or(self.updated))
+        self.deleted
+            .then(|| self.terminated.or(delete_asked).unwrap_or(self.updated))
     }
 
-    /// The record's own times.
+    /// The record's own times: of creation first.
     pub(super) fn records(&self, ended: Option<Ts>) -> Vec<Draft> {
-        let record = |at: Ts, value: Value| Draft { aspect: Aspect::State, evidence: Evidence::Record, at, from: at, seen: at, value };
+        let record = |at: Ts, value: Value| Draft {
+            aspect: Aspect::State,
+            evidence: Evidence::Record,
+            at,
+            from: at,
+            seen: at,
+            value,
+        };
         let mut drafts = vec![record(self.created, Value::label("building"))];
         if let Some(at) = self.launched.filter(|_| self.vm_state != "building") {
             drafts.push(record(at, Value::label("active")));
@@ -118,7 +147,8 @@ impl Server {
 
     /// What the record shows, by aspect. A deleted one has no state, but still the size, owner, zone and name it ended with.
     pub(super) fn shown(&self, flavor: Option<Known>) -> BTreeMap<Aspect, Value> {
-        let text = |aspect: Aspect, word: &str| (!word.is_empty()).then(|| (aspect, Value::label(word)));
+        let text =
+            |aspect: Aspect, word: &str| (!word.is_empty()).then(|| (aspect, Value::label(word)));
         [
             (!self.deleted).then(|| (Aspect::State, Value::label(self.state()))),
             flavor.map(|f| (Aspect::Flavor, Value::Known(f))),
@@ -138,7 +168,14 @@ pub(super) fn sightings(shown: &BTreeMap<Aspect, Value>, at: Ts, seen: Ts) -> Ve
     let seen = seen.max(at);
     shown
         .iter()
-        .map(|(aspect, value)| Draft { aspect: *aspect, evidence: Evidence::Sighting, at, from: at, seen, value: value.clone() })
+        .map(|(aspect, value)| Draft {
+            aspect: *aspect,
+            evidence: Evidence::Sighting,
+            at,
+            from: at,
+            seen,
+            value: value.clone(),
+        })
         .collect()
 }
 
@@ -164,7 +201,12 @@ mod tests {
             #[serde(borrow)]
             servers: Vec<&'a RawValue>,
         }
-        serde_json::from_str::<List<'_>>(text).unwrap().servers.into_iter().map(|s| Server::read(s.get()).unwrap()).collect()
+        serde_json::from_str::<List<'_>>(text)
+            .unwrap()
+            .servers
+            .into_iter()
+            .map(|s| Server::read(s.get()).unwrap())
+            .collect()
     }
 
     fn ts(text: &str) -> Ts {
@@ -174,38 +216,73 @@ mod tests {
     #[test]
     fn every_microversion_is_read_alike() {
         let lists = [
-            list(include_str!("../../../tests/captures/openstack/nova/servers-detail-all_tenants-2.1.json")),
-            list(include_str!("../../../tests/captures/openstack/nova/servers-detail-all_tenants-2.47.json")),
-            list(include_str!("../../../tests/captures/openstack/nova/servers-detail-all_tenants-latest.json")),
+            list(include_str!(
+                "../../../tests/captures/openstack/nova/servers-detail-all_tenants-2.1.json"
+            )),
+            list(include_str!(
+                "../../../tests/captures/openstack/nova/servers-detail-all_tenants-2.47.json"
+            )),
+            list(include_str!(
+                "../../../tests/captures/openstack/nova/servers-detail-all_tenants-latest.json"
+            )),
         ];
         for other in &lists[1..] {
             assert_eq!(other.len(), 48);
             for (a, b) in lists[0].iter().zip(other) {
-                assert_eq!((&a.id, a.state(), a.updated, a.records(None)), (&b.id, b.state(), b.updated, b.records(None)));
+                assert_eq!(
+                    (&a.id, a.state(), a.updated, a.records(None)),
+                    (&b.id, b.state(), b.updated, b.records(None))
+                );
             }
         }
         let states: std::collections::BTreeSet<&str> = lists[0].iter().map(Server::state).collect();
-        assert_eq!(states.into_iter().collect::<Vec<_>>(), ["active", "build_error", "paused", "shelved_offloaded", "stopped", "suspended"]);
+        assert_eq!(
+            states.into_iter().collect::<Vec<_>>(),
+            [
+                "active",
+                "build_error",
+                "paused",
+                "shelved_offloaded",
+                "stopped",
+                "suspended"
+            ]
+        );
     }
 
     #[test]
     fn a_deleted_one_ends_when_it_was_terminated_not_when_it_was_cleaned_up() {
-        let deleted = list(include_str!("../../../tests/captures/openstack/nova/servers-detail-deleted-only.json"));
-        let s = deleted.iter().find(|s| s.id.starts_with("fc541482")).unwrap();
+        let deleted = list(include_str!(
+            "../../../tests/captures/openstack/nova/servers-detail-deleted-only.json"
+        ));
+        let s = deleted
+            .iter()
+            .find(|s| s.id.starts_with("fc541482"))
+            .unwrap();
         let end = ts("2026-11-23T08:48:05Z");
         assert_eq!(s.ended(None), Some(end));
         let records = s.records(s.ended(None));
-        assert_eq!(records.iter().map(|d| d.at).collect::<Vec<_>>(), [ts("2026-11-23T08:47:37Z"), ts("2026-11-23T08:47:56Z"), end]);
+        assert_eq!(
+            records.iter().map(|d| d.at).collect::<Vec<_>>(),
+            [ts("2026-11-23T08:47:37Z"), ts("2026-11-23T08:47:56Z"), end]
+        );
         assert_eq!(records[2].value, Value::Gone);
         let shown = s.shown(Some(Known::label("m1.small")));
-        assert_eq!(shown.keys().copied().collect::<Vec<_>>(), [Aspect::Flavor, Aspect::Owner, Aspect::Zone, Aspect::Name]);
+        assert_eq!(
+            shown.keys().copied().collect::<Vec<_>>(),
+            [Aspect::Flavor, Aspect::Owner, Aspect::Zone, Aspect::Name]
+        );
     }
 
     #[test]
     fn one_deleted_before_it_was_scheduled_is_known_by_its_status_alone() {
-        let deleted = list(include_str!("../../../tests/captures/openstack/nova/servers-detail-deleted-only.json"));
+        let deleted = list(include_str!(
+            "../../../tests/captures/openstack/nova/servers-detail-deleted-only.json"
+        ));
         let s = deleted.iter().find(|s| s.name == "short-blind").unwrap();
-        assert_eq!((s.vm_state.as_str(), s.deleted, s.launched, s.terminated), ("building", true, None, None));
+        assert_eq!(
+            (s.vm_state.as_str(), s.deleted, s.launched, s.terminated),
+            ("building", true, None, None)
+        );
         let asked = ts("2026-11-23T08:32:40Z");
         assert_eq!(s.ended(Some(asked)), Some(asked));
         assert_eq!(s.ended(None), Some(s.updated));
@@ -217,14 +294,20 @@ mod tests {
         let body = r#"{"id":"a","status":"ACTIVE","tenant_id":"t","created":"2026-01-01T00:00:00Z","OS-EXT-STS:vm_state":"active",
             "name":"cGFzcw==","OS-EXT-SRV-ATTR:user_data": "cGFzcw==","flavor":{"id":"1"}}"#;
         let s = Server::read(body).unwrap();
-        assert!(s.raw.contains(r#""OS-EXT-SRV-ATTR:user_data": null,"flavor""#), "{}", s.raw);
+        assert!(
+            s.raw
+                .contains(r#""OS-EXT-SRV-ATTR:user_data": null,"flavor""#),
+            "{}",
+            s.raw
+        );
         assert_eq!(s.name, "cGFzcw==");
         assert!(serde_json::from_str::<serde_json::Value>(&s.raw).is_ok());
     }
 
     #[test]
     fn a_server_of_a_cell_that_is_down_is_no_server() {
-        let body = r#"{"id":"a","status":"UNKNOWN","tenant_id":"t","created":"2026-01-01T00:00:00Z"}"#;
+        let body =
+            r#"{"id":"a","status":"UNKNOWN","tenant_id":"t","created":"2026-01-01T00:00:00Z"}"#;
         assert!(Server::read(body).unwrap_err().contains("cell"));
     }
 }

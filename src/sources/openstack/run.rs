@@ -46,7 +46,15 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn start(cloud: &str, service: Service, list: &str, mode: PassMode, collector: &str, clock: &Clock, out: &'a Sender<Batch>) -> Self {
+    pub(super) fn start(
+        cloud: &str,
+        service: Service,
+        list: &str,
+        mode: PassMode,
+        collector: &str,
+        clock: &Clock,
+        out: &'a Sender<Batch>,
+    ) -> Self {
         let started = clock.now();
         let row = Pass {
             id: Pass::id_of(cloud, list, mode, started, collector),
@@ -67,7 +75,15 @@ impl<'a> Run<'a> {
             error: String::new(),
             collector: collector.to_owned(),
         };
-        Self { out, clock: clock.clone(), row, tally: Tally::default(), first: None, batch: Batch::default(), raws: HashSet::new() }
+        Self {
+            out,
+            clock: clock.clone(),
+            row,
+            tally: Tally::default(),
+            first: None,
+            batch: Batch::default(),
+            raws: HashSet::new(),
+        }
     }
 
     /// Names the region, known once logged in.
@@ -87,13 +103,23 @@ impl<'a> Run<'a> {
     }
 
     /// Adds facts about one resource, and the object behind them.
-    pub(super) fn add(&mut self, kind: &str, resource: &str, drafts: impl IntoIterator<Item = Draft>, raw: Option<&str>) {
+    pub(super) fn add(
+        &mut self,
+        kind: &str,
+        resource: &str,
+        drafts: impl IntoIterator<Item = Draft>,
+        raw: Option<&str>,
+    ) {
         let mut drafts = drafts.into_iter().peekable();
         if drafts.peek().is_none() {
             return;
         }
         let hash = raw.map(|body| self.keep(body)).unwrap_or_default();
-        let key = ResourceKey { cloud: self.row.cloud.clone(), kind: kind.to_owned(), resource: resource.to_owned() };
+        let key = ResourceKey {
+            cloud: self.row.cloud.clone(),
+            kind: kind.to_owned(),
+            resource: resource.to_owned(),
+        };
         let observed_at = self.clock.now();
         for d in drafts {
             self.row.facts += 1;
@@ -128,7 +154,10 @@ impl<'a> Run<'a> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.out.send(batch).await.map_err(|_| SourceError::NotTaken)
+        self.out
+            .send(batch)
+            .await
+            .map_err(|_| SourceError::NotTaken)
     }
 
     /// Ends the pass and hands on its row with what facts are left.

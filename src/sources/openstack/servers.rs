@@ -49,7 +49,7 @@ const FAULTS_MAX: u64 = 20;
 #[derive(Debug, Default)]
 struct Note {
     updated: Ts,
-    launched: bool,
+    launched: Option<Ts>,
     deleted: bool,
     /// Asked for its actions long enough after its last update.
     settled: bool,
@@ -72,7 +72,8 @@ impl Notes {
     fn tidy(&mut self, now: Ts) {
         let over = self.servers.values().filter(|n| n.deleted).count() > DELETED_MAX;
         let old = now.plus_seconds(-24 * 3600);
-        self.servers.retain(|_, n| !n.deleted || n.open || !n.settled || (!over && n.updated > old));
+        self.servers
+            .retain(|_, n| !n.deleted || n.open || !n.settled || (!over && n.updated > old));
     }
 }
 
@@ -115,7 +116,10 @@ impl Reader<'_> {
         let since = self.memory.watermarks.get(SERVERS).copied();
         let path = match (mode, since) {
             (PassMode::Changes, Some(w)) => self.changes_since(w),
-            _ => format!("/servers/detail?all_tenants=1&limit={}", self.conf.page_size),
+            _ => format!(
+                "/servers/detail?all_tenants=1&limit={}",
+                self.conf.page_size
+            ),
         };
         let listed = self.list(path, run).await?;
         if mode == PassMode::Full {
@@ -130,14 +134,24 @@ impl Reader<'_> {
 
     /// What the cloud still knows of deleted servers.
     pub(super) async fn deleted_pass(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
-        self.list(format!("/servers/detail?all_tenants=1&deleted=true&limit={}", self.conf.page_size), run).await?;
+        self.list(
+            format!(
+                "/servers/detail?all_tenants=1&deleted=true&limit={}",
+                self.conf.page_size
+            ),
+            run,
+        )
+        .await?;
         Ok(())
     }
 
     pub(super) fn changes_since(&self, watermark: Ts) -> String {
         // Whole seconds: the record's own resolution.
         let since = Ts::from_second(watermark.plus_seconds(-OVERLAP_S).second());
-        format!("/servers/detail?all_tenants=1&changes-since={since}&limit={}", self.conf.page_size)
+        format!(
+            "/servers/detail?all_tenants=1&changes-since={since}&limit={}",
+            self.conf.page_size
+        )
     }
 
     /// Reads a list to its end. A page's facts are handed on before the next page is asked for.
@@ -146,16 +160,28 @@ impl Reader<'_> {
         let mut pager = Pager::new(path, "servers", "id");
         while let Some(page) = pager.next(self.session, &run.tally).await? {
             run.answered(page.reply.date, page.items.len());
-            listed.ids.extend(page.items.iter().filter_map(|i| i.id.clone()));
+            listed
+                .ids
+                .extend(page.items.iter().filter_map(|i| i.id.clone()));
             self.page(page, &mut faults, run).await?;
         }
         if faults.count > 0 {
-            return Err(SourceError::Items { list: SERVERS, count: faults.count, first: faults.first }.into());
+            return Err(SourceError::Items {
+                list: SERVERS,
+                count: faults.count,
+                first: faults.first,
+            }
+            .into());
         }
         Ok(listed)
     }
 
-    async fn page(&mut self, page: Page, faults: &mut Faults, run: &mut Run<'_>) -> Result<(), Fault> {
+    async fn page(
+        &mut self,
+        page: Page,
+        faults: &mut Faults,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
         let mut servers = Vec::new();
         for Item { id, body } in page.items {
             match Server::read(&body) {
@@ -167,8 +193,18 @@ impl Reader<'_> {
     }
 
     /// Takes in servers as an answer of `date` showed them.
-    async fn servers(&mut self, servers: Vec<Server>, date: Dated, faults: &mut Faults, run: &mut Run<'_>) -> Result<(), Fault> {
-        let ids: Vec<String> = servers.iter().filter(|s| self.needs_actions(s)).map(|s| s.id.clone()).collect();
+    async fn servers(
+        &mut self,
+        servers: Vec<Server>,
+        date: Dated,
+        faults: &mut Faults,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
+        let ids: Vec<String> = servers
+            .iter()
+            .filter(|s| self.needs_actions(s))
+            .map(|s| s.id.clone())
+            .collect();
         let mut logs = self.logs(ids, run).await;
         let (mut remember, mut stop) = (Vec::new(), None);
         for server in servers {
@@ -202,14 +238,24 @@ impl Reader<'_> {
     /// True for servers that are new, changed, or were last asked too early.
     fn needs_actions(&self, server: &Server) -> bool {
         if let Some(note) = self.notes.servers.get(&server.id) {
-            return note.updated != server.updated || !note.settled || note.open || note.launched != server.launched.is_some();
+            return note.updated != server.updated
+                || !note.settled
+                || note.open
+                || note.launched != server.launched;
         }
         if server.deleted {
             return true;
         }
         // After a restart: a complete pass has read the actions of all that it covers.
-        let covered = self.memory.watermarks.get(SERVERS).is_some_and(|w| server.updated < w.plus_seconds(-OVERLAP_S));
-        let known = self.remembered(&server.id).and_then(|r| r.sighted.get(&Aspect::State)).is_some_and(|s| s.at == server.updated);
+        let covered = self
+            .memory
+            .watermarks
+            .get(SERVERS)
+            .is_some_and(|w| server.updated < w.plus_seconds(-OVERLAP_S));
+        let known = self
+            .remembered(&server.id)
+            .and_then(|r| r.sighted.get(&Aspect::State))
+            .is_some_and(|s| s.at == server.updated);
         !(covered && known)
     }
 
@@ -218,7 +264,11 @@ impl Reader<'_> {
     }
 
     /// The actions of some servers, several at once. After a 403, or too many other errors, the rest is not asked for: it would fare the same.
-    async fn logs(&self, ids: Vec<String>, run: &Run<'_>) -> HashMap<String, Result<Log, SourceError>> {
+    async fn logs(
+        &self,
+        ids: Vec<String>,
+        run: &Run<'_>,
+    ) -> HashMap<String, Result<Log, SourceError>> {
         let none = HashMap::new();
         let at_once = usize::try_from(self.conf.concurrency.max(1)).unwrap_or(1);
         let mut answers = stream::iter(&ids)
@@ -251,7 +301,13 @@ impl Reader<'_> {
     }
 
     /// Writes what is news of a server; `log` is `None` where its actions could not be read. Returns the sightings that now hold.
-    fn write(&self, server: &Server, log: Option<&Log>, date: Dated, run: &mut Run<'_>) -> BTreeMap<Aspect, Sighted> {
+    fn write(
+        &self,
+        server: &Server,
+        log: Option<&Log>,
+        date: Dated,
+        run: &mut Run<'_>,
+    ) -> BTreeMap<Aspect, Sighted> {
         if let Some(log) = log {
             self.write_actions(&server.id, log, server.launched.is_some(), run);
         }
@@ -259,25 +315,70 @@ impl Reader<'_> {
         if server.deleted {
             // What was asked of it is unknown while its actions are: a later pass will know when it ended.
             let known_end = server.terminated.is_some() || log.is_some();
-            let unchanged = self.notes.servers.get(&server.id).is_some_and(|n| n.deleted && n.updated == server.updated);
-            if known_end && !unchanged && let Some(end) = server.ended(log.and_then(|l| actions::delete_asked(&l.all))) {
-                run.add(kind::SERVER, &server.id, server.records(Some(end)), Some(&server.raw));
+            let unchanged = self
+                .notes
+                .servers
+                .get(&server.id)
+                .is_some_and(|n| n.deleted && n.updated == server.updated);
+            if known_end
+                && !unchanged
+                && let Some(end) = server.ended(log.and_then(|l| actions::delete_asked(&l.all)))
+            {
+                run.add(
+                    kind::SERVER,
+                    &server.id,
+                    server.records(Some(end)),
+                    Some(&server.raw),
+                );
                 // As of its end: later the record shows nothing new, however often Nova touches it.
-                run.add(kind::SERVER, &server.id, sightings(&shown, end, end), Some(&server.raw));
+                run.add(
+                    kind::SERVER,
+                    &server.id,
+                    sightings(&shown, end, end),
+                    Some(&server.raw),
+                );
             }
             return BTreeMap::new();
         }
         let before = self.remembered(&server.id).map(|r| &r.sighted);
         let same = |s: &Sighted, value: &Value| s.at == server.updated && s.value == *value;
-        let changed = before.is_none_or(|b| shown.iter().any(|(a, v)| !b.get(a).is_some_and(|s| same(s, v))));
+        let changed = before.is_none_or(|b| {
+            shown
+                .iter()
+                .any(|(a, v)| !b.get(a).is_some_and(|s| same(s, v)))
+        });
         let settle = server.updated.plus_seconds(SETTLES_IN_S);
-        let settled_now = date.at >= settle && before.is_some_and(|b| b.values().any(|s| s.seen < settle));
+        let settled_now =
+            date.at >= settle && before.is_some_and(|b| b.values().any(|s| s.seen < settle));
         if changed {
-            run.add(kind::SERVER, &server.id, server.records(None), Some(&server.raw));
+            // A record's times are written once in this process, and again when a resize or an unshelve has rewritten `launched_at`.
+            let news = match self.notes.servers.get(&server.id) {
+                None => 0,
+                Some(note) if note.launched != server.launched => 1,
+                Some(_) => usize::MAX,
+            };
+            run.add(
+                kind::SERVER,
+                &server.id,
+                server.records(None).into_iter().skip(news),
+                Some(&server.raw),
+            );
         }
         if changed || settled_now {
             let drafts = sightings(&shown, server.updated, date.at);
-            let now = drafts.iter().map(|d| (d.aspect, Sighted { value: d.value.clone(), at: d.at, seen: d.seen })).collect();
+            let now = drafts
+                .iter()
+                .map(|d| {
+                    (
+                        d.aspect,
+                        Sighted {
+                            value: d.value.clone(),
+                            at: d.at,
+                            seen: d.seen,
+                        },
+                    )
+                })
+                .collect();
             run.add(kind::SERVER, &server.id, drafts, Some(&server.raw));
             return now;
         }
@@ -286,7 +387,12 @@ impl Reader<'_> {
 
     fn write_actions(&self, id: &str, log: &Log, launched: bool, run: &mut Run<'_>) {
         for (action, raw) in &log.news {
-            run.add(kind::SERVER, id, action.facts(&log.all, launched), Some(raw));
+            run.add(
+                kind::SERVER,
+                id,
+                action.facts(&log.all, launched),
+                Some(raw),
+            );
         }
     }
 
@@ -295,7 +401,7 @@ impl Reader<'_> {
         let seen = log.seen.unwrap_or(date.at);
         let note = self.notes.servers.entry(server.id.clone()).or_default();
         note.updated = server.updated;
-        note.launched = server.launched.is_some();
+        note.launched = server.launched;
         note.deleted = server.deleted;
         note.take(log, seen.max(run.watermark()));
         note.settled = date.at >= server.updated.plus_seconds(SETTLES_IN_S);
@@ -313,14 +419,24 @@ impl Reader<'_> {
     /// Asks once more for the actions of servers that this pass did not list, and of which more was expected.
     async fn ask_again(&mut self, listed: &Listed, run: &mut Run<'_>) -> Result<(), Fault> {
         let due = |id: &String, n: &Note| (n.open || !n.settled) && !listed.ids.contains(id);
-        let ids: Vec<String> = self.notes.servers.iter().filter(|(id, n)| due(id, n)).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> = self
+            .notes
+            .servers
+            .iter()
+            .filter(|(id, n)| due(id, n))
+            .map(|(id, _)| id.clone())
+            .collect();
         let logs = self.logs(ids, run).await;
         let mut faults = Faults::default();
         for (id, log) in logs {
             match log {
                 Err(e) => faults.add(&id, &e.to_string()),
                 Ok(log) => {
-                    let launched = self.notes.servers.get(&id).is_some_and(|n| n.launched);
+                    let launched = self
+                        .notes
+                        .servers
+                        .get(&id)
+                        .is_some_and(|n| n.launched.is_some());
                     self.write_actions(&id, &log, launched, run);
                     let seen = log.seen.unwrap_or(run.watermark());
                     if let Some(note) = self.notes.servers.get_mut(&id) {
@@ -332,17 +448,32 @@ impl Reader<'_> {
         }
         run.hand_on().await?;
         if faults.count > 0 {
-            return Err(SourceError::Items { list: SERVERS, count: faults.count, first: faults.first }.into());
+            return Err(SourceError::Items {
+                list: SERVERS,
+                count: faults.count,
+                first: faults.first,
+            }
+            .into());
         }
         Ok(())
     }
 
     /// Takes in one server that was asked for by its id.
-    pub(super) async fn single(&mut self, server: Server, date: Dated, run: &mut Run<'_>) -> Result<(), Fault> {
+    pub(super) async fn single(
+        &mut self,
+        server: Server,
+        date: Dated,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
         let mut faults = Faults::default();
         self.servers(vec![server], date, &mut faults, run).await?;
         if faults.count > 0 {
-            return Err(SourceError::Items { list: SERVERS, count: faults.count, first: faults.first }.into());
+            return Err(SourceError::Items {
+                list: SERVERS,
+                count: faults.count,
+                first: faults.first,
+            }
+            .into());
         }
         Ok(())
     }
@@ -358,14 +489,24 @@ impl Reader<'_> {
 
 impl Note {
     fn take(&mut self, log: &Log, now: Ts) {
-        let read: HashMap<&str, &actions::Action> = log.news.iter().map(|(a, _)| (a.request_id.as_str(), a)).collect();
+        let read: HashMap<&str, &actions::Action> = log
+            .news
+            .iter()
+            .map(|(a, _)| (a.request_id.as_str(), a))
+            .collect();
         // What was not read this time is either written already or without effect.
-        self.open = log.news.iter().any(|(a, _)| a.is_open(now));
+        self.open = log
+            .news
+            .iter()
+            .any(|(a, _)| a.is_open(now) && !(self.deleted && a.has_no_event()));
         for action in &log.all {
             // A build of a server not yet launched is read again: its success will count once the record says so.
-            let undecided = action.action == "create" && !self.launched && !self.deleted;
+            let undecided = action.action == "create" && self.launched.is_none() && !self.deleted;
             let news = read.get(action.request_id.as_str());
-            if let Some(updated) = news.filter(|a| !undecided && !a.is_open(now)).and_then(|a| a.updated_at) {
+            if let Some(updated) = news
+                .filter(|a| !undecided && !a.is_open(now))
+                .and_then(|a| a.updated_at)
+            {
                 self.written.insert(action.request_id.clone(), updated);
             }
         }

@@ -2,7 +2,11 @@
 //!
 //! API: <https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management>.
 
-use super::{super::SourceError, hint};
+use super::{
+    super::SourceError,
+    catalogue::{Entry, at_version, find_endpoint},
+    hint,
+};
 use crate::{
     config::{self, Credentials, Secret},
     domain::Ts,
@@ -10,7 +14,7 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -90,7 +94,10 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(conf: &config::OpenStack, clock: Clock) -> Result<Self, SourceError> {
-        let mut options = Options::new(Duration::from_secs(conf.timeout_s.into()), conf.body_max_bytes);
+        let mut options = Options::new(
+            Duration::from_secs(conf.timeout_s.into()),
+            conf.body_max_bytes,
+        );
         options.ca_file.clone_from(&conf.ca_file);
         Ok(Self {
             http: Client::new(options, clock.clone())?,
@@ -125,7 +132,12 @@ impl Session {
     }
 
     /// GETs `path` (with its query) of a service; any answer but 2xx is an error. A 401 logs in once more.
-    pub(super) async fn get(&self, service: Service, path: &str, tally: &Tally) -> Result<Reply, SourceError> {
+    pub(super) async fn get(
+        &self,
+        service: Service,
+        path: &str,
+        tally: &Tally,
+    ) -> Result<Reply, SourceError> {
         let login = self.login(tally).await?;
         let mut reply = self.send(&login, service, path, tally).await?;
         if reply.status == 401 {
@@ -133,10 +145,24 @@ impl Session {
             let login = self.login(tally).await?;
             reply = self.send(&login, service, path, tally).await?;
         }
-        if reply.is_ok() { Ok(reply) } else { Err(reply.error(&hint::of(service, path, reply.status)).into()) }
+        if reply.status == 406 {
+            // The service was set back to an older release.
+            *self.version.lock().await = None;
+        }
+        if reply.is_ok() {
+            Ok(reply)
+        } else {
+            Err(reply.error(&hint::of(service, path, reply.status)).into())
+        }
     }
 
-    async fn send(&self, login: &Login, service: Service, path: &str, tally: &Tally) -> Result<Reply, SourceError> {
+    async fn send(
+        &self,
+        login: &Login,
+        service: Service,
+        path: &str,
+        tally: &Tally,
+    ) -> Result<Reply, SourceError> {
         let mut request = Request::get(join(login.endpoint(service)?, path)?)
             .header("accept", "application/json")?
             .secret_header("x-auth-token", login.token.expose())?;
@@ -151,7 +177,11 @@ impl Session {
     }
 
     /// The microversion in use, negotiated anew if `fresh` or never done: the newest that both sides know.
-    pub(super) async fn microversion(&self, fresh: bool, tally: &Tally) -> Result<Microversion, SourceError> {
+    pub(super) async fn microversion(
+        &self,
+        fresh: bool,
+        tally: &Tally,
+    ) -> Result<Microversion, SourceError> {
         #[derive(Deserialize)]
         struct Answer {
             version: Version,
@@ -166,14 +196,21 @@ impl Session {
         }
         let reply = self.get(Service::Compute, "/", tally).await?;
         let answer: Answer = reply.json("Nova's version document")?;
-        let offered = Microversion::parse(&answer.version.version).ok_or_else(|| SourceError::Version {
-            url: "Nova".to_owned(),
-            why: format!("its version document offers `{}`; microversions (2.1 or newer) are needed", answer.version.version),
-        })?;
+        let offered =
+            Microversion::parse(&answer.version.version).ok_or_else(|| SourceError::Version {
+                url: "Nova".to_owned(),
+                why: format!(
+                    "its version document offers `{}`; microversions (2.1 or newer) are needed",
+                    answer.version.version
+                ),
+            })?;
         let version = offered.min(NEWEST);
         if version < Microversion(2, 1) {
             let why = format!("it offers {offered}; 2.1 or newer is needed");
-            return Err(SourceError::Version { url: "Nova".to_owned(), why });
+            return Err(SourceError::Version {
+                url: "Nova".to_owned(),
+                why,
+            });
         }
         *self.version.lock().await = Some(version);
         Ok(version)
@@ -181,14 +218,28 @@ impl Session {
 
     async fn authenticate(&self, tally: &Tally) -> Result<Login, SourceError> {
         let url = join(&self.auth_url, "/auth/tokens")?;
-        let request = Request::post_json(url.clone(), &self.body()).hiding(self.secret()).header("accept", "application/json")?;
-        let refused = |why: String| SourceError::Login { url: shown_url(&url), who: self.who(), why };
-        let reply = self.http.send(&request, tally).await.map_err(|e| refused(e.to_string()))?;
+        let request = Request::post_json(url.clone(), &self.body())
+            .hiding(self.secret())
+            .header("accept", "application/json")?;
+        let refused = |why: String| SourceError::Login {
+            url: shown_url(&url),
+            who: self.who(),
+            why,
+        };
+        let reply = self
+            .http
+            .send(&request, tally)
+            .await
+            .map_err(|e| refused(e.to_string()))?;
         if !reply.is_ok() {
             let way_out = match reply.status {
-                401 => "check user, password (or application credential), domains and project; a locked or expired account answers the same",
+                401 => {
+                    "check user, password (or application credential), domains and project; a locked or expired account answers the same"
+                }
                 403 => "the account may not use this project",
-                404 => "`auth_url` must lead to Keystone v3, as in https://keystone.example:5000/v3",
+                404 => {
+                    "`auth_url` must lead to Keystone v3, as in https://keystone.example:5000/v3"
+                }
                 _ => "see Keystone's log",
             };
             return Err(refused(reply.error(way_out).to_string()));
@@ -197,7 +248,9 @@ impl Session {
             .headers
             .get("x-subject-token")
             .and_then(|t| t.to_str().ok())
-            .ok_or_else(|| refused("the answer has no X-Subject-Token header; is this Keystone?".to_owned()))?;
+            .ok_or_else(|| {
+                refused("the answer has no X-Subject-Token header; is this Keystone?".to_owned())
+            })?;
         let answer: AuthAnswer = reply.json("a Keystone v3 token")?;
         Ok(self.log_in(token, answer.token, reply.date))
     }
@@ -212,10 +265,22 @@ impl Session {
         };
         let renew_at = Ts(self.clock.now().0.saturating_add(lifetime_us / 10 * 9));
         let find = |service: Service, version: &str| {
-            find_endpoint(&body.catalog, service.word(), self.region.as_deref(), &self.interface).map(|(url, r)| (at_version(&url, version), r))
+            find_endpoint(
+                &body.catalog,
+                service.word(),
+                self.region.as_deref(),
+                &self.interface,
+            )
+            .map(|(url, r)| (at_version(&url, version), r))
         };
-        let (compute, identity) = (find(Service::Compute, "v2.1"), find(Service::Identity, "v3"));
-        let region = [&compute, &identity].into_iter().find_map(|e| e.as_ref().ok().map(|(_, r)| r.clone())).unwrap_or_default();
+        let (compute, identity) = (
+            find(Service::Compute, "v2.1"),
+            find(Service::Identity, "v3"),
+        );
+        let region = [&compute, &identity]
+            .into_iter()
+            .find_map(|e| e.as_ref().ok().map(|(_, r)| r.clone()))
+            .unwrap_or_default();
         Login {
             token: Secret::new(token),
             renew_at,
@@ -229,7 +294,13 @@ impl Session {
 
     fn body(&self) -> serde_json::Value {
         match &self.credentials {
-            Credentials::Password { username, user_domain, project, project_domain, password } => json!({"auth": {
+            Credentials::Password {
+                username,
+                user_domain,
+                project,
+                project_domain,
+                password,
+            } => json!({"auth": {
                 "identity": {"methods": ["password"], "password": {"user": {
                     "name": username, "domain": {"name": user_domain}, "password": password.expose()}}},
                 "scope": {"project": {"name": project, "domain": {"name": project_domain}}}}}),
@@ -253,8 +324,16 @@ impl Session {
     /// Who we are, for people.
     pub(super) fn who(&self) -> String {
         match &self.credentials {
-            Credentials::Password { username, user_domain, project, project_domain, .. } => {
-                format!("user {username} (domain {user_domain}) in project {project} (domain {project_domain})")
+            Credentials::Password {
+                username,
+                user_domain,
+                project,
+                project_domain,
+                ..
+            } => {
+                format!(
+                    "user {username} (domain {user_domain}) in project {project} (domain {project_domain})"
+                )
             }
             Credentials::ApplicationCredential { id, .. } => format!("application credential {id}"),
         }
@@ -281,128 +360,17 @@ struct Role {
     name: String,
 }
 
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    endpoints: Vec<Endpoint>,
-}
-
-#[derive(Deserialize)]
-struct Endpoint {
-    interface: String,
-    region: Option<String>,
-    url: String,
-}
-
-/// The one endpoint of a service type in a region, with its region.
-fn find_endpoint(catalogue: &[Entry], service: &'static str, region: Option<&str>, interface: &str) -> Result<(Url, String), SourceError> {
-    let all: Vec<&Endpoint> = catalogue.iter().filter(|e| e.kind == service).flat_map(|e| &e.endpoints).collect();
-    let fitting: Vec<&Endpoint> = all
-        .iter()
-        .copied()
-        .filter(|e| e.interface == interface && region.is_none_or(|r| e.region.as_deref() == Some(r)))
-        .collect();
-    let regions: BTreeSet<&str> = fitting.iter().filter_map(|e| e.region.as_deref()).collect();
-    let fail = |there: String| SourceError::Catalogue {
-        service,
-        wanted: format!("in region {} with interface {interface}", region.unwrap_or("(any)")),
-        there,
-    };
-    let Some(first) = fitting.first() else {
-        let there: BTreeSet<String> = if all.is_empty() {
-            catalogue.iter().map(|e| e.kind.clone()).collect()
-        } else {
-            all.iter().map(|e| format!("{} {}", e.region.as_deref().unwrap_or("(no region)"), e.interface)).collect()
-        };
-        let list = there.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(fail(match (all.is_empty(), list.is_empty()) {
-            (_, true) => "nothing (is the account scoped to a project?)".to_owned(),
-            (true, _) => format!("the services {list}"),
-            (false, _) => list,
-        }));
-    };
-    if regions.len() > 1 {
-        let list = regions.into_iter().collect::<Vec<_>>().join(", ");
-        return Err(fail(format!("the regions {list}, of which one must be chosen")));
-    }
-    let url = Url::parse(&first.url).map_err(|e| fail(format!("`{}`, which is no URL ({e})", first.url)))?;
-    Ok((url, first.region.clone().unwrap_or_default()))
-}
-
-/// The root of one API version below an endpoint, without a slash at its end. Catalogues name it with the version, with another one, with a project
-/// behind it, or without.
-fn at_version(endpoint: &Url, version: &str) -> Url {
-    let path = endpoint.path().trim_end_matches('/').to_owned();
-    let is_version = |s: &str| s.strip_prefix('v').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
-    let root: Vec<&str> = path.split('/').take_while(|s| !is_version(s)).collect();
-    let mut url = endpoint.clone();
-    url.set_path(&format!("{}/{version}", root.join("/").trim_end_matches('/')));
-    url.set_query(None);
-    url
-}
-
 fn join(base: &Url, path: &str) -> Result<Url, SourceError> {
     let text = format!("{}{path}", base.as_str().trim_end_matches('/'));
-    Url::parse(&text).map_err(|e| SourceError::Paging { url: shown_url(base), why: format!("the address of the next page is no URL ({e})") })
+    Url::parse(&text).map_err(|e| SourceError::Paging {
+        url: shown_url(base),
+        why: format!("the address of the next page is no URL ({e})"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn catalogue() -> Vec<Entry> {
-        #[derive(Deserialize)]
-        struct Catalogue {
-            catalog: Vec<Entry>,
-        }
-        let text = include_str!("../../../tests/captures/openstack/keystone/catalog.json");
-        serde_json::from_str::<Catalogue>(text).unwrap().catalog
-    }
-
-    #[test]
-    fn finds_the_endpoints_of_a_real_catalogue() {
-        let (url, region) = find_endpoint(&catalogue(), "compute", None, "public").unwrap();
-        assert_eq!((url.as_str(), region.as_str()), ("http://127.0.0.1:18774/v2.1", "RegionOne"));
-        let (url, _) = find_endpoint(&catalogue(), "identity", Some("RegionOne"), "internal").unwrap();
-        assert_eq!(at_version(&url, "v3").as_str(), "http://127.0.0.1:15000/v3");
-    }
-
-    #[test]
-    fn says_what_the_catalogue_has_instead() {
-        let e = find_endpoint(&catalogue(), "compute", Some("Mars"), "public").unwrap_err().to_string();
-        assert!(e.contains("region Mars with interface public") && e.contains("RegionOne public"), "{e}");
-        let e = find_endpoint(&catalogue(), "object-store", None, "public").unwrap_err().to_string();
-        assert!(e.contains("the services block-storage, compute, identity"), "{e}");
-        let e = find_endpoint(&[], "compute", None, "public").unwrap_err().to_string();
-        assert!(e.contains("scoped to a project"), "{e}");
-    }
-
-    #[test]
-    fn two_regions_need_a_choice() {
-        let two = |r: &str| Endpoint { interface: "public".into(), region: Some(r.into()), url: "http://x/v2.1".into() };
-        let catalogue = [Entry { kind: "compute".into(), endpoints: vec![two("north"), two("south")] }];
-        let e = find_endpoint(&catalogue, "compute", None, "public").unwrap_err().to_string();
-        assert!(e.contains("north, south"), "{e}");
-        assert_eq!(find_endpoint(&catalogue, "compute", Some("south"), "public").unwrap().1, "south");
-    }
-
-    #[test]
-    fn endpoints_come_in_many_shapes() {
-        for (given, version, want) in [
-            ("http://h:8774/v2.1", "v2.1", "http://h:8774/v2.1"),
-            ("http://h:8774/v2.1/", "v2.1", "http://h:8774/v2.1"),
-            ("http://h:8774/v2/abc123", "v2.1", "http://h:8774/v2.1"),
-            ("https://h/compute/v2.1/0f0f", "v2.1", "https://h/compute/v2.1"),
-            ("https://h/compute/", "v2.1", "https://h/compute/v2.1"),
-            ("http://h:5000", "v3", "http://h:5000/v3"),
-            ("http://h:5000/v2.0/", "v3", "http://h:5000/v3"),
-            ("https://h/vault/identity", "v3", "https://h/vault/identity/v3"),
-        ] {
-            assert_eq!(at_version(&Url::parse(given).unwrap(), version).as_str(), want, "{given}");
-        }
-    }
 
     #[test]
     fn microversions_compare_as_numbers() {
