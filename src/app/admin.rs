@@ -14,16 +14,28 @@ use anyhow::Result;
 use std::io::{self, Write as _};
 
 /// `plimsoll check`.
-pub(super) async fn check(global: &args::Global, online: bool, format: args::TextFormat) -> Result<u8> {
+pub(super) async fn check(
+    global: &args::Global,
+    online: bool,
+    format: args::TextFormat,
+) -> Result<u8> {
     let (report, config) = load_report(global);
     let mut findings = Vec::new();
     if let Some(config) = &config {
         if let Err(e) = Attribution::new(&config.tenancy) {
-            findings.push(("tenancy".to_owned(), finding(Verdict::Error, e.to_string(), "mend the rule")));
+            findings.push((
+                "tenancy".to_owned(),
+                finding(Verdict::Error, e.to_string(), "mend the rule"),
+            ));
         }
         if online {
             for source in &config.sources {
-                findings.extend(check_source(source).await.into_iter().map(|f| (source.name().to_owned(), f)));
+                findings.extend(
+                    check_source(source)
+                        .await
+                        .into_iter()
+                        .map(|f| (source.name().to_owned(), f)),
+                );
             }
             findings.push(("store".to_owned(), check_store(config).await));
         }
@@ -41,11 +53,20 @@ pub(super) async fn check(global: &args::Global, online: bool, format: args::Tex
 }
 
 fn finding(verdict: Verdict, what: impl Into<String>, hint: &str) -> Finding {
-    Finding { verdict, what: what.into(), hint: hint.to_owned() }
+    Finding {
+        verdict,
+        what: what.into(),
+        hint: hint.to_owned(),
+    }
 }
 
 async fn check_source(config: &crate::config::Source) -> Vec<Finding> {
-    match Source::new(config.clone(), Clock::System, Memory::default(), super::collector()) {
+    match Source::new(
+        config.clone(),
+        Clock::System,
+        Memory::default(),
+        super::collector(),
+    ) {
         Ok(mut source) => source.check_online().await,
         Err(e) => vec![finding(Verdict::Error, e.to_string(), "")],
     }
@@ -59,7 +80,11 @@ async fn check_store(config: &Config) -> Finding {
         Ok::<_, crate::store::StoreError>(now)
     };
     match tried.await {
-        Ok(now) => finding(Verdict::Ok, format!("answers, its schema is up to date, its clock says {now}"), ""),
+        Ok(now) => finding(
+            Verdict::Ok,
+            format!("answers, its schema is up to date, its clock says {now}"),
+            "",
+        ),
         Err(e) => finding(Verdict::Error, e.to_string(), ""),
     }
 }
@@ -68,10 +93,15 @@ async fn check_store(config: &Config) -> Finding {
 pub(super) async fn engine(config: Config) -> Result<u8> {
     let store = open_store(&config).await?;
     let Some((at, password)) = store.engine() else {
-        eprintln!("plimsoll: the store is a remote ClickHouse (store.remote); there is no engine to start");
+        eprintln!(
+            "plimsoll: the store is a remote ClickHouse (store.remote); there is no engine to start"
+        );
         return Ok(exit::PART);
     };
-    println!("ClickHouse answers at {at} (user grafana, read-only; password in {})", password.display());
+    println!(
+        "ClickHouse answers at {at} (user grafana, read-only; password in {})",
+        password.display()
+    );
     if store.is_alone() {
         println!("Ctrl-C ends it.");
         stopped().await;
@@ -85,11 +115,22 @@ pub(super) async fn engine(config: Config) -> Result<u8> {
 /// `plimsoll migrate`.
 pub(super) async fn migrate(config: Config) -> Result<u8> {
     let store = open_store(&config).await?;
-    let applied = store.json("SELECT version, name, applied_at FROM schema_migrations ORDER BY version").await?;
+    let applied = store
+        .json("SELECT version, name, applied_at FROM schema_migrations ORDER BY version")
+        .await?;
     store.close().await?;
     for row in &applied {
-        let text = |k: &str| row.get(k).map(|v| v.to_string().trim_matches('"').to_owned()).unwrap_or_default();
-        println!("{} {} applied {}", text("version"), text("name"), text("applied_at"));
+        let text = |k: &str| {
+            row.get(k)
+                .map(|v| v.to_string().trim_matches('"').to_owned())
+                .unwrap_or_default()
+        };
+        println!(
+            "{} {} applied {}",
+            text("version"),
+            text("name"),
+            text("applied_at")
+        );
     }
     Ok(exit::DONE)
 }

@@ -21,36 +21,63 @@ const DELIVERY_MAX: Duration = Duration::from_secs(60);
 
 /// `plimsoll collect`.
 pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
-    if let Some(unknown) = only.iter().find(|n| !config.sources.iter().any(|s| s.name() == n.as_str())) {
-        let known: Vec<&str> = config.sources.iter().map(crate::config::Source::name).collect();
-        eprintln!("plimsoll: there is no source `{unknown}`: configured are {}", known.join(", "));
+    if let Some(unknown) = only
+        .iter()
+        .find(|n| !config.sources.iter().any(|s| s.name() == n.as_str()))
+    {
+        let known: Vec<&str> = config
+            .sources
+            .iter()
+            .map(crate::config::Source::name)
+            .collect();
+        eprintln!(
+            "plimsoll: there is no source `{unknown}`: configured are {}",
+            known.join(", ")
+        );
         return Ok(exit::USAGE);
     }
     if !only.is_empty() {
-        config.sources.retain(|s| only.iter().any(|n| n == s.name()));
+        config
+            .sources
+            .retain(|s| only.iter().any(|n| n == s.name()));
     }
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let drainer = tokio::spawn(parts.drain(stopping));
     let mut reading = JoinSet::new();
     for source in parts.config.sources.clone() {
-        let memory = parts.store.memory(source.name()).await.with_context(|| format!("what is known of {}", source.name()))?;
+        let memory = parts
+            .store
+            .memory(source.name())
+            .await
+            .with_context(|| format!("what is known of {}", source.name()))?;
         let mut source = Source::new(source, parts.clock.clone(), memory, collector())?;
         let parts = parts.clone();
-        reading.spawn(async move { pump::pump(&mut source, PassMode::Full, &parts.spool, &parts.metrics).await });
+        reading.spawn(async move {
+            pump::pump(&mut source, PassMode::Full, &parts.spool, &parts.metrics).await
+        });
     }
     let mut passes = Vec::new();
     while let Some(touched) = reading.join_next().await {
         passes.extend(touched?.passes);
     }
     delivered(&parts.spool).await?;
-    refresh::rebuild(&parts, &Rules::of(&parts.config)?, true, &std::collections::BTreeSet::new()).await?;
+    refresh::rebuild(
+        &parts,
+        &Rules::of(&parts.config)?,
+        true,
+        &std::collections::BTreeSet::new(),
+    )
+    .await?;
     let _ = stop.send(true);
     drainer.await?;
     parts.store.close().await?;
     passes.sort_by(|a, b| (&a.cloud, &a.list).cmp(&(&b.cloud, &b.list)));
     report(&passes)?;
-    let complete = passes.iter().filter(|p| p.outcome == Outcome::Complete).count();
+    let complete = passes
+        .iter()
+        .filter(|p| p.outcome == Outcome::Complete)
+        .count();
     Ok(match complete {
         n if n == passes.len() && n > 0 => exit::DONE,
         0 => exit::FAILED,
@@ -60,7 +87,10 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
 
 /// Waits until the spool is empty.
 pub(super) async fn delivered(spool: &Spool) -> Result<()> {
-    if tokio::time::timeout(DELIVERY_MAX, spool.drained()).await.is_err() {
+    if tokio::time::timeout(DELIVERY_MAX, spool.drained())
+        .await
+        .is_err()
+    {
         bail!(
             "the store did not take {} batches within {} s; they are kept in the spool and delivered by the next command that collects",
             spool.depth().batches,
@@ -78,8 +108,17 @@ fn report(passes: &[Pass]) -> io::Result<()> {
             Outcome::Failed => "FAILED",
             Outcome::Suspect => "SUSPECT",
         };
-        write!(out, "{} {}: {outcome}, {} items, {} new facts, reaches to {}", p.cloud, p.list, p.items, p.facts, p.watermark)?;
-        writeln!(out, "{}{}", if p.error.is_empty() { "" } else { ": " }, p.error)?;
+        write!(
+            out,
+            "{} {}: {outcome}, {} items, {} new facts, reaches to {}",
+            p.cloud, p.list, p.items, p.facts, p.watermark
+        )?;
+        writeln!(
+            out,
+            "{}{}",
+            if p.error.is_empty() { "" } else { ": " },
+            p.error
+        )?;
     }
     Ok(())
 }

@@ -59,7 +59,10 @@ pub fn main(args: Args) -> ExitCode {
         eprintln!("plimsoll: {e}");
         return ExitCode::from(exit::USAGE);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(r) => r,
         Err(e) => {
             eprintln!("plimsoll: the runtime could not start: {e}");
@@ -68,7 +71,10 @@ pub fn main(args: Args) -> ExitCode {
     };
     let code = runtime.block_on(dispatch(args)).unwrap_or_else(|e| {
         // A closed pipe (`plimsoll usage | head`) is the reader's choice, not a failure.
-        if e.chain().any(|c| c.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)) {
+        if e.chain().any(|c| {
+            c.downcast_ref::<io::Error>()
+                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        }) {
             return exit::DONE;
         }
         eprintln!("plimsoll: {e:#}");
@@ -82,23 +88,65 @@ async fn dispatch(args: Args) -> Result<u8> {
     let global = args.global;
     match args.command {
         Command::Run => with_config(&global, run::run).await,
-        Command::Collect { source } => with_config(&global, async |c| collect::collect(c, &source).await).await,
-        Command::Check { online, format } => admin::check(&global, online, format).await,
-        Command::Usage { month, tenant, as_of, format } => {
-            with_config(&global, async |c| read::usage(c, &month, tenant.as_deref(), as_of, format).await).await
+        Command::Collect { source } => {
+            with_config(&global, async |c| collect::collect(c, &source).await).await
         }
-        Command::Explain { id, month, as_of, raw, format } => {
-            let asked = read::Explain { id, month, as_of, raw, format };
+        Command::Check { online, format } => admin::check(&global, online, format).await,
+        Command::Usage {
+            month,
+            tenant,
+            as_of,
+            format,
+        } => {
+            with_config(&global, async |c| {
+                read::usage(c, &month, tenant.as_deref(), as_of, format).await
+            })
+            .await
+        }
+        Command::Explain {
+            id,
+            month,
+            as_of,
+            raw,
+            format,
+        } => {
+            let asked = read::Explain {
+                id,
+                month,
+                as_of,
+                raw,
+                format,
+            };
             with_config(&global, async |c| read::explain(c, &asked).await).await
         }
-        Command::Export { month, format, out, as_of } => {
-            with_config(&global, async |c| read::export(c, &month, format, &out, as_of).await).await
+        Command::Export {
+            month,
+            format,
+            out,
+            as_of,
+        } => {
+            with_config(&global, async |c| {
+                read::export(c, &month, format, &out, as_of).await
+            })
+            .await
         }
-        Command::Simulate { scenario, seed, listen, month, truth } => {
-            let asked = month::Simulate { scenario, seed, truth };
+        Command::Simulate {
+            scenario,
+            seed,
+            listen,
+            month,
+            truth,
+        } => {
+            let asked = month::Simulate {
+                scenario,
+                seed,
+                truth,
+            };
             match (listen, month) {
                 (Some(addr), _) => month::listen(&asked, addr).await,
-                (None, Some(month)) => with_config(&global, async |c| month::month(c, &asked, &month).await).await,
+                (None, Some(month)) => {
+                    with_config(&global, async |c| month::month(c, &asked, &month).await).await
+                }
                 (None, None) => anyhow::bail!("simulate needs --listen or --month"),
             }
         }
@@ -127,7 +175,9 @@ async fn with_config(global: &Global, go: impl AsyncFnOnce(Config) -> Result<u8>
 }
 
 fn overrides(global: &Global) -> config::Overrides {
-    config::Overrides { data_dir: global.data_dir.clone() }
+    config::Overrides {
+        data_dir: global.data_dir.clone(),
+    }
 }
 
 fn load_report(global: &Global) -> (config::Report, Option<Config>) {
@@ -136,18 +186,26 @@ fn load_report(global: &Global) -> (config::Report, Option<Config>) {
 
 /// Names this process in passes: host and process id.
 fn collector() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     format!("{host}/{}", std::process::id())
 }
 
 async fn open_store(config: &Config) -> Result<Store> {
-    Store::open(&config.store).await.context("opening the store")
+    Store::open(&config.store)
+        .await
+        .context("opening the store")
 }
 
 /// Stops on SIGINT or SIGTERM.
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         // Without handlers the default action ends the process, which loses nothing: the spool is on disk.
         return std::future::pending().await;
     };

@@ -39,8 +39,11 @@ fn load(asked: &Simulate) -> Result<Scenario, u8> {
 }
 
 fn write_truth(world: &World, path: &Path, from: Ts, to: Ts) -> Result<()> {
-    let truth = world.truth(from, to).map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
-    std::fs::write(path, serde_json::to_vec_pretty(&truth)?).with_context(|| format!("writing {}", path.display()))
+    let truth = world
+        .truth(from, to)
+        .map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
+    std::fs::write(path, serde_json::to_vec_pretty(&truth)?)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Serves the cloud at the present time until stopped. It has existed since the beginning of the month before.
@@ -53,10 +56,18 @@ pub(super) async fn listen(asked: &Simulate, addr: SocketAddr) -> Result<u8> {
     let began = clock.now();
     let utc = chrono_tz::UTC;
     let this = Period::containing(began, utc).context("the clock is outside the calendar")?;
-    let before = Period::containing(this.from.plus_seconds(-1), utc).context("the clock is outside the calendar")?;
+    let before = Period::containing(this.from.plus_seconds(-1), utc)
+        .context("the clock is outside the calendar")?;
     let after = Period::containing(this.to, utc).context("the clock is outside the calendar")?;
-    let world = Arc::new(World::generate(&scenario, asked.seed, before.from, after.to)?);
-    let listener = TcpListener::bind(addr).await.with_context(|| format!("listening on {addr} (--listen)"))?;
+    let world = Arc::new(World::generate(
+        &scenario,
+        asked.seed,
+        before.from,
+        after.to,
+    )?);
+    let listener = TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("listening on {addr} (--listen)"))?;
     tracing::info!(
         "made-up cloud `{}` with {} servers: Keystone at http://{addr}/identity/v3, user {}, password {}",
         world.cloud(),
@@ -84,15 +95,25 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
             return Ok(exit::USAGE);
         }
     };
-    let world = Arc::new(World::generate(&scenario, asked.seed, period.from, period.to)?);
+    let world = Arc::new(World::generate(
+        &scenario,
+        asked.seed,
+        period.from,
+        period.to,
+    )?);
     let clock = Clock::standing_at(period.from);
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let address = listener.local_addr()?;
     let (stop, stopping) = watch::channel(false);
     let mut served_until = stopping.clone();
-    let server = tokio::spawn(simulate::serve(listener, world.clone(), clock.clone(), async move {
-        let _ = served_until.wait_for(|s| *s).await;
-    }));
+    let server = tokio::spawn(simulate::serve(
+        listener,
+        world.clone(),
+        clock.clone(),
+        async move {
+            let _ = served_until.wait_for(|s| *s).await;
+        },
+    ));
     let source = source_of(&world, address)?;
     config.sources = vec![source.clone()];
     let parts = Parts::open(config, clock.clone()).await?;
@@ -105,12 +126,21 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     let mut troubled = BTreeSet::new();
     for t in slots {
         clock.set(t);
-        let mode = if t >= next_full { PassMode::Full } else { PassMode::Changes };
+        let mode = if t >= next_full {
+            PassMode::Full
+        } else {
+            PassMode::Changes
+        };
         let got = pump::pump(&mut reader, mode, &parts.spool, &parts.metrics).await;
         if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
             next_full = t.plus_seconds(DAY_S);
         }
-        troubled.extend(got.passes.into_iter().filter(|p| p.outcome != Outcome::Complete).map(|p| p.list));
+        troubled.extend(
+            got.passes
+                .into_iter()
+                .filter(|p| p.outcome != Outcome::Complete)
+                .map(|p| p.list),
+        );
         progress.step(&t.to_string());
     }
     progress.done();
@@ -123,16 +153,25 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     if let Some(path) = &asked.truth {
         write_truth(&world, path, period.from, period.to)?;
     }
-    println!("{period}: {} servers of cloud `{}` collected", world.servers_total(), world.cloud());
+    println!(
+        "{period}: {} servers of cloud `{}` collected",
+        world.servers_total(),
+        world.cloud()
+    );
     if !troubled.is_empty() {
-        println!("passes that were not complete (the scenario's faults): {}", troubled.into_iter().collect::<Vec<_>>().join(", "));
+        println!(
+            "passes that were not complete (the scenario's faults): {}",
+            troubled.into_iter().collect::<Vec<_>>().join(", ")
+        );
     }
     Ok(exit::DONE)
 }
 
 /// The made-up cloud as a source, read as any other.
 fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
-    let auth_url = format!("http://{address}/identity/v3").parse().context("the simulator's address")?;
+    let auth_url = format!("http://{address}/identity/v3")
+        .parse()
+        .context("the simulator's address")?;
     let credentials = config::Credentials::Password {
         username: simulate::USER.to_owned(),
         user_domain: "Default".to_owned(),
@@ -140,12 +179,18 @@ fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
         project_domain: "Default".to_owned(),
         password: config::Secret::new(simulate::PASSWORD),
     };
-    Ok(config::Source::OpenStack(config::OpenStack::with_defaults(world.cloud(), auth_url, credentials)))
+    Ok(config::Source::OpenStack(config::OpenStack::with_defaults(
+        world.cloud(),
+        auth_url,
+        credentials,
+    )))
 }
 
 /// When passes happen: on the grid, after each change twice (the second time its record has settled), and once an hour.
 fn slots(world: &World, period: &Period) -> Result<BTreeSet<Ts>> {
-    let truth = world.truth(period.from, period.to).map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
+    let truth = world
+        .truth(period.from, period.to)
+        .map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
     let on_grid = |s: i64| (s.div_euclid(GRID_S) + 1) * GRID_S;
     let (from, to) = (period.from.second(), period.to.second());
     let hourly = (0..=(to - from) / HOUR_S).map(|h| from + h * HOUR_S);
@@ -157,5 +202,10 @@ fn slots(world: &World, period: &Period) -> Result<BTreeSet<Ts>> {
         .flat_map(|s| [on_grid(s), on_grid(s) + GRID_S]);
     // The last ones read what the month's last second left.
     let closing = [to + GRID_S, to + 2 * GRID_S];
-    Ok(hourly.chain(after_changes).filter(|s| *s <= to).chain(closing).map(Ts::from_second).collect())
+    Ok(hourly
+        .chain(after_changes)
+        .filter(|s| *s <= to)
+        .chain(closing)
+        .map(Ts::from_second)
+        .collect())
 }

@@ -26,7 +26,12 @@ pub(super) struct Touched {
 }
 
 /// Reads every list of a source once; returns when all it found is in the spool.
-pub(super) async fn pump(source: &mut Source, mode: PassMode, spool: &Spool, metrics: &Metrics) -> Touched {
+pub(super) async fn pump(
+    source: &mut Source,
+    mode: PassMode,
+    spool: &Spool,
+    metrics: &Metrics,
+) -> Touched {
     let (out, mut batches) = mpsc::channel::<Batch>(BATCHES_MAX);
     let mut touched = Touched::default();
     let reading = async {

@@ -40,7 +40,12 @@ impl Asked {
                 zone: usage::zone_as_of(&store, config, t).await?,
                 store,
             },
-            None => Self { as_of: now, rules: Rules::of(config)?, zone: config.meters.time_zone, store },
+            None => Self {
+                as_of: now,
+                rules: Rules::of(config)?,
+                zone: config.meters.time_zone,
+                store,
+            },
         })
     }
 }
@@ -89,7 +94,11 @@ pub(super) struct Explain {
 
 /// `plimsoll explain`.
 pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
-    if let Some(Err(code)) = wanted.month.as_deref().map(|m| parse_month(m, config.meters.time_zone)) {
+    if let Some(Err(code)) = wanted
+        .month
+        .as_deref()
+        .map(|m| parse_month(m, config.meters.time_zone))
+    {
         return Ok(code);
     }
     let asked = Asked::open(&config, wanted.as_of).await?;
@@ -97,7 +106,8 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
         Some(m) => vec![Period::month(m, asked.zone)?],
         None => months_back(asked.as_of, asked.zone),
     };
-    let found = cli::explain::find(&asked.store, &asked.rules, &wanted.id, &months, asked.as_of).await?;
+    let found =
+        cli::explain::find(&asked.store, &asked.rules, &wanted.id, &months, asked.as_of).await?;
     asked.store.close().await?;
     let Some(explanation) = found else {
         let searched = match (months.first(), months.last()) {
@@ -117,9 +127,11 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
 }
 
 fn months_back(now: Ts, zone: chrono_tz::Tz) -> Vec<Period> {
-    std::iter::successors(Period::containing(now, zone), |p| Period::containing(p.from.plus_seconds(-1), zone))
-        .take(MONTHS_BACK)
-        .collect()
+    std::iter::successors(Period::containing(now, zone), |p| {
+        Period::containing(p.from.plus_seconds(-1), zone)
+    })
+    .take(MONTHS_BACK)
+    .collect()
 }
 
 /// `plimsoll export`.
@@ -146,10 +158,17 @@ pub(super) async fn export(
     let book = book_of(&asked, &config, as_of).await?;
     let definitions = definition_hashes(&asked.store, asked.as_of).await?;
     asked.store.close().await?;
-    let charges = match book.as_ref().map(|b| rating::rate(&computed.usage, b, &period)).transpose() {
+    let charges = match book
+        .as_ref()
+        .map(|b| rating::rate(&computed.usage, b, &period))
+        .transpose()
+    {
         Ok(charges) => charges,
         Err(unpriced) => {
-            eprintln!("plimsoll: nothing was written: {} lines of {period} have no price:", unpriced.len());
+            eprintln!(
+                "plimsoll: nothing was written: {} lines of {period} have no price:",
+                unpriced.len()
+            );
             for u in &unpriced {
                 eprintln!("  {u}");
             }
@@ -161,7 +180,10 @@ pub(super) async fn export(
             eprintln!("plimsoll: unattributed in {source}: {reason}");
         }
     }
-    let rated = charges.as_deref().zip(book.as_ref()).map(|(charges, book)| export::Rated { charges, book });
+    let rated = charges
+        .as_deref()
+        .zip(book.as_ref())
+        .map(|(charges, book)| export::Rated { charges, book });
     let export = export::Export {
         usage: &computed.usage,
         period: &period,
@@ -173,8 +195,8 @@ pub(super) async fn export(
         args::ExportFormat::Csv => export::Format::Csv,
         args::ExportFormat::Jsonl => export::Format::Jsonl,
     };
-    let written =
-        export::write(&export, format, out).with_context(|| format!("exporting {period} to {}", out.display()))?;
+    let written = export::write(&export, format, out)
+        .with_context(|| format!("exporting {period} to {}", out.display()))?;
     let mut stdout = io::stdout().lock();
     for path in &written.paths {
         writeln!(stdout, "{}", path.display())?;
@@ -185,7 +207,10 @@ pub(super) async fn export(
 /// Keeps what decides usage besides facts, by hash and with the store's time.
 pub(super) async fn keep_definitions(store: &Store, config: &Config) -> Result<()> {
     for (kind, body) in config.definitions()? {
-        store.put_definition(kind, &body).await.with_context(|| format!("keeping the definition of {kind}"))?;
+        store
+            .put_definition(kind, &body)
+            .await
+            .with_context(|| format!("keeping the definition of {kind}"))?;
     }
     Ok(())
 }
@@ -207,23 +232,33 @@ async fn book_of(asked: &Asked, config: &Config, as_of: Option<Ts>) -> Result<Op
         Some(t) => asked.store.definition("prices", t).await?,
         None => None,
     };
-    let Some((hash, body, _)) = kept else { return Ok(config.prices.clone()) };
+    let Some((hash, body, _)) = kept else {
+        return Ok(config.prices.clone());
+    };
     match config::book::from_text(&format!("price book {hash}"), &body) {
         Ok(book) => Ok(Some(book)),
         Err(problems) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            bail!("the price book in force then can no longer be read: {}", lines.join("; "))
+            bail!(
+                "the price book in force then can no longer be read: {}",
+                lines.join("; ")
+            )
         }
     }
 }
 
 /// Waits until no insert that is under way can still change what was stored by the as-of; there is none where nobody else can be writing.
 async fn settle(asked: &Asked, config: &Config) -> Result<()> {
-    let safe_at = asked.as_of.plus_seconds(i64::from(config.store.insert_timeout_s));
+    let safe_at = asked
+        .as_of
+        .plus_seconds(i64::from(config.store.insert_timeout_s));
     let wait_us = u64::try_from(safe_at.0 - asked.store.now().await?.0).unwrap_or(0);
     if wait_us > 0 && !asked.store.is_alone() {
         let seconds = wait_us.div_ceil(1_000_000);
-        tracing::info!(seconds, "waiting out the insert timeout, so that this export can be made again byte for byte");
+        tracing::info!(
+            seconds,
+            "waiting out the insert timeout, so that this export can be made again byte for byte"
+        );
         tokio::time::sleep(Duration::from_micros(wait_us)).await;
     }
     Ok(())

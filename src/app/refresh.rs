@@ -21,7 +21,11 @@ const GAUGES_EVERY: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 500;
 
 /// Rebuilds the pieces of touched resources (of all at the start and whenever a scope changed), until stopped.
-pub(super) async fn refresh(parts: Parts, mut touches: mpsc::Receiver<Touched>, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn refresh(
+    parts: Parts,
+    mut touches: mpsc::Receiver<Touched>,
+    mut stopping: watch::Receiver<bool>,
+) {
     let work = async {
         let rules = match Rules::of(&parts.config) {
             Ok(r) => r,
@@ -73,18 +77,28 @@ pub(super) async fn rebuild(
     touched: &BTreeSet<ResourceKey>,
 ) -> Result<(), UsageError> {
     let as_of = parts.store.now().await?;
-    let servers = FactQuery { kind: Some(kind::SERVER.to_owned()), ..FactQuery::all(as_of) };
+    let servers = FactQuery {
+        kind: Some(kind::SERVER.to_owned()),
+        ..FactQuery::all(as_of)
+    };
     if all {
         usage::rebuild_pieces(&parts.store, rules, &servers).await?;
         return Ok(());
     }
     let mut by_cloud: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for key in touched.iter().filter(|k| k.kind == kind::SERVER) {
-        by_cloud.entry(&key.cloud).or_default().push(key.resource.clone());
+        by_cloud
+            .entry(&key.cloud)
+            .or_default()
+            .push(key.resource.clone());
     }
     for (cloud, resources) in by_cloud {
         for some in resources.chunks(AT_ONCE) {
-            let query = FactQuery { cloud: Some(cloud.to_owned()), resources: some.to_vec(), ..servers.clone() };
+            let query = FactQuery {
+                cloud: Some(cloud.to_owned()),
+                resources: some.to_vec(),
+                ..servers.clone()
+            };
             usage::rebuild_pieces(&parts.store, rules, &query).await?;
         }
     }
@@ -94,11 +108,17 @@ pub(super) async fn rebuild(
 /// Sets the gauges that need this month's usage.
 async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
     let now = parts.store.now().await?;
-    let Some(month) = Period::containing(now, parts.config.meters.time_zone) else { return Ok(()) };
+    let Some(month) = Period::containing(now, parts.config.meters.time_zone) else {
+        return Ok(());
+    };
     let computed = usage::compute(&parts.store, rules, &month, now).await?;
-    parts.metrics.unattributed_scopes(computed.unattributed.len());
+    parts
+        .metrics
+        .unattributed_scopes(computed.unattributed.len());
     for (source, n) in &computed.unexplained {
-        parts.metrics.unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
+        parts
+            .metrics
+            .unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
     }
     count_violations(&parts.metrics, &computed.violations);
     Ok(())

@@ -47,11 +47,20 @@ impl Parts {
         let dir = config.store.data_dir.join("spool");
         let spool = Spool::open(&dir, config.store.spool_max_bytes)
             .with_context(|| format!("opening the spool {}", dir.display()))?;
-        Ok(Self { config: Arc::new(config), store, spool: Arc::new(spool), metrics: Arc::new(Metrics::new()), clock })
+        Ok(Self {
+            config: Arc::new(config),
+            store,
+            spool: Arc::new(spool),
+            metrics: Arc::new(Metrics::new()),
+            clock,
+        })
     }
 
     /// Delivers the spool to the store until stopped.
-    pub(super) fn drain(&self, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn drain(
+        &self,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (store, spool) = (self.store.clone(), self.spool.clone());
         async move {
             loop {
@@ -59,9 +68,14 @@ impl Parts {
                 let stopped = async move {
                     let _ = stopping.wait_for(|s| *s).await;
                 };
-                match spool.run(|batch| write(store.clone(), batch), stopped).await {
+                match spool
+                    .run(|batch| write(store.clone(), batch), stopped)
+                    .await
+                {
                     Ok(()) => return,
-                    Err(e) => tracing::error!(error = %e, "the spool cannot be delivered; trying again"),
+                    Err(e) => {
+                        tracing::error!(error = %e, "the spool cannot be delivered; trying again")
+                    }
                 }
                 tokio::time::sleep(STORE_RETRY).await;
             }
@@ -70,15 +84,18 @@ impl Parts {
 }
 
 async fn write(store: Store, batch: Arc<Batch>) -> Result<(), NotStored> {
-    store.write(&batch).await.map_err(|e| NotStored { refused: !e.is_transient(), why: e.to_string() })
+    store.write(&batch).await.map_err(|e| NotStored {
+        refused: !e.is_transient(),
+        why: e.to_string(),
+    })
 }
 
 /// `plimsoll run`.
 pub(super) async fn run(config: Config) -> Result<u8> {
     let listen = config.http.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("listening on {listen} (http.listen): is another plimsoll running there?"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("listening on {listen} (http.listen): is another plimsoll running there?")
+    })?;
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let (touched, touches) = mpsc::channel(REFRESHES_MAX);
@@ -86,10 +103,19 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     tasks.spawn(parts.drain(stopping.clone()));
     tasks.spawn(refresh::refresh(parts.clone(), touches, stopping.clone()));
     for source in parts.config.sources.clone() {
-        tasks.spawn(source_loop(parts.clone(), source, touched.clone(), stopping.clone()));
+        tasks.spawn(source_loop(
+            parts.clone(),
+            source,
+            touched.clone(),
+            stopping.clone(),
+        ));
     }
     let server = tokio::spawn(serve(parts.clone(), listener, stopping));
-    tracing::info!("plimsoll {} serves http://{listen}/ and reads {} source(s)", env!("CARGO_PKG_VERSION"), parts.config.sources.len());
+    tracing::info!(
+        "plimsoll {} serves http://{listen}/ and reads {} source(s)",
+        env!("CARGO_PKG_VERSION"),
+        parts.config.sources.len()
+    );
     stopped().await;
     tracing::info!("stopping");
     let _ = stop.send(true);
@@ -99,7 +125,9 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     })
     .await;
     if ended.is_err() {
-        tracing::warn!("some parts did not end in time; what was accepted is in the spool and is delivered at the next start");
+        tracing::warn!(
+            "some parts did not end in time; what was accepted is in the spool and is delivered at the next start"
+        );
     }
     drop(tasks);
     parts.store.close().await.context("stopping the engine")?;
@@ -111,7 +139,10 @@ async fn serve(parts: Parts, listener: TcpListener, mut stopping: watch::Receive
     let board = Arc::new(http::StoreBoard::new(parts.store, parts.config.clone()));
     let render = Arc::new(move || {
         let depth = spool.depth();
-        metrics.spool(depth.bytes, usize::try_from(depth.batches).unwrap_or(usize::MAX));
+        metrics.spool(
+            depth.bytes,
+            usize::try_from(depth.batches).unwrap_or(usize::MAX),
+        );
         metrics.encode()
     });
     let state = http::AppState::new(board, parts.config, parts.clock, render);
@@ -135,7 +166,9 @@ async fn source_loop(
         let memory = loop {
             match parts.store.memory(&name).await {
                 Ok(m) => break m,
-                Err(e) => tracing::warn!(source = %name, error = %e, "cannot read what was known; trying again"),
+                Err(e) => {
+                    tracing::warn!(source = %name, error = %e, "cannot read what was known; trying again")
+                }
             }
             tokio::time::sleep(STORE_RETRY).await;
         };
@@ -151,7 +184,11 @@ async fn source_loop(
         let mut next_full = Instant::now();
         loop {
             let began = Instant::now();
-            let mode = if began >= next_full { PassMode::Full } else { PassMode::Changes };
+            let mode = if began >= next_full {
+                PassMode::Full
+            } else {
+                PassMode::Changes
+            };
             let got = pump::pump(&mut source, mode, &parts.spool, &parts.metrics).await;
             if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
                 next_full = began + full_interval;
@@ -169,7 +206,10 @@ async fn source_loop(
 }
 
 /// Counts broken invariants that a computation found.
-pub(super) fn count_violations<'a>(metrics: &Metrics, found: impl IntoIterator<Item = &'a Invariant>) {
+pub(super) fn count_violations<'a>(
+    metrics: &Metrics,
+    found: impl IntoIterator<Item = &'a Invariant>,
+) {
     for v in found {
         metrics.violation(*v);
     }

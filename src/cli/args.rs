@@ -7,8 +7,10 @@ use std::{net::SocketAddr, path::PathBuf};
 /// plimsoll meters a cloud: what every tenant used, as facts that can be defended line by line.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 done in part, or refused by a stated rule; 2 wrong usage or configuration; 3 failed.\n\n\
-    Start: plimsoll check --config plimsoll.yaml --online, then plimsoll run --config plimsoll.yaml")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 done in part, or refused by a stated rule; 2 wrong usage or configuration; 3 failed.\n\n\
+    Start: plimsoll check --config plimsoll.yaml --online, then plimsoll run --config plimsoll.yaml"
+)]
 pub struct Args {
     /// What every command takes.
     #[command(flatten)]
@@ -28,10 +30,22 @@ pub struct Global {
     #[arg(long, global = true, env = "PLIMSOLL_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `plimsoll::sources=debug`.
-    #[arg(long, global = true, env = "PLIMSOLL_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        global = true,
+        env = "PLIMSOLL_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     pub log_level: String,
     /// How to log, on stderr.
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub log_format: LogFormat,
 }
 
@@ -77,10 +91,14 @@ pub enum ExportFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Collect, store and serve until stopped.
-    #[command(after_help = "Example: plimsoll run --config deploy/quickstart.yaml, then open http://127.0.0.1:9469/")]
+    #[command(
+        after_help = "Example: plimsoll run --config deploy/quickstart.yaml, then open http://127.0.0.1:9469/"
+    )]
     Run,
     /// One pass over every list of every source.
-    #[command(after_help = "Exit codes: 0 every list complete; 1 some; 3 none.\n\nExample: plimsoll collect --config plimsoll.yaml --source stockholm")]
+    #[command(
+        after_help = "Exit codes: 0 every list complete; 1 some; 3 none.\n\nExample: plimsoll collect --config plimsoll.yaml --source stockholm"
+    )]
     Collect {
         /// Only this source; may be given again.
         #[arg(long, value_name = "NAME")]
@@ -97,8 +115,10 @@ pub enum Command {
         format: TextFormat,
     },
     /// What tenants used in a month.
-    #[command(after_help = "Examples:\n  plimsoll usage --month 2026-10\n  plimsoll usage --month 2026-10 --tenant norrland-kommun --format csv\n  \
-        plimsoll usage --month 2026-10 --as-of 2026-11-01T06:00:00Z --format json")]
+    #[command(
+        after_help = "Examples:\n  plimsoll usage --month 2026-10\n  plimsoll usage --month 2026-10 --tenant norrland-kommun --format csv\n  \
+        plimsoll usage --month 2026-10 --as-of 2026-11-01T06:00:00Z --format json"
+    )]
     Usage {
         /// The month, in the provider's time zone.
         #[arg(long, value_name = "YYYY-MM")]
@@ -132,8 +152,10 @@ pub enum Command {
         format: TextFormat,
     },
     /// Write a month's lines to files, with a manifest.
-    #[command(after_help = "Exit code 1: usage without a price; nothing is written then, and each flavor and project is named.\n\n\
-        Example: plimsoll export --month 2026-10 --format csv --out exports/2026-10")]
+    #[command(
+        after_help = "Exit code 1: usage without a price; nothing is written then, and each flavor and project is named.\n\n\
+        Example: plimsoll export --month 2026-10 --format csv --out exports/2026-10"
+    )]
     Export {
         /// The month, in the provider's time zone.
         #[arg(long, value_name = "YYYY-MM")]
@@ -149,8 +171,10 @@ pub enum Command {
         as_of: Option<Ts>,
     },
     /// Clouds made up, on their real wire formats, with known truth.
-    #[command(after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
-        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json")]
+    #[command(
+        after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json"
+    )]
     Simulate {
         /// Scenario (YAML).
         #[arg(long, value_name = "FILE")]
@@ -159,7 +183,12 @@ pub enum Command {
         #[arg(long)]
         seed: u64,
         /// Serve the cloud here, at the present time, until stopped.
-        #[arg(long, value_name = "ADDR", conflicts_with = "month", required_unless_present = "month")]
+        #[arg(
+            long,
+            value_name = "ADDR",
+            conflicts_with = "month",
+            required_unless_present = "month"
+        )]
         listen: Option<SocketAddr>,
         /// Collect a whole made-up month into the store, by the same path as a real cloud's.
         #[arg(long, value_name = "YYYY-MM")]
@@ -169,7 +198,9 @@ pub enum Command {
         truth: Option<PathBuf>,
     },
     /// The embedded ClickHouse in the foreground: for Grafana or a look with a client.
-    #[command(after_help = "Other commands with the same data directory use it while it is up.\n\nExample: plimsoll engine --data-dir data")]
+    #[command(
+        after_help = "Other commands with the same data directory use it while it is up.\n\nExample: plimsoll engine --data-dir data"
+    )]
     Engine(EngineArgs),
     /// Bring the store's schema up to this version. Every command that opens the store does so too.
     Migrate,

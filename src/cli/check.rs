@@ -30,7 +30,11 @@ pub fn print(
         TextFormat::Text => {
             write!(out, "{report}")?;
             for (of, f) in findings {
-                let hint = if f.hint.is_empty() { String::new() } else { format!("; {}", f.hint) };
+                let hint = if f.hint.is_empty() {
+                    String::new()
+                } else {
+                    format!("; {}", f.hint)
+                };
                 writeln!(out, "{:<7} {of}: {}{hint}", word(f.verdict), f.what)?;
             }
             Ok(())

@@ -58,7 +58,11 @@ async fn gather(
     row: UsageRow,
 ) -> Result<Explanation, UsageError> {
     let scopes = usage::scopes(store, rules, as_of).await?;
-    let key = ResourceKey { cloud: row.source.clone(), kind: row.kind.clone(), resource: row.resource.clone() };
+    let key = ResourceKey {
+        cloud: row.source.clone(),
+        kind: row.kind.clone(),
+        resource: row.resource.clone(),
+    };
     let query = FactQuery {
         kind: Some(row.kind.clone()),
         cloud: Some(row.source.clone()),
@@ -84,23 +88,45 @@ async fn gather(
         })
         .collect();
     let passes: BTreeSet<u64> = facts.iter().map(|f| f.fact.pass).collect();
-    let passes = store.passes(&passes.into_iter().collect::<Vec<_>>()).await?;
+    let passes = store
+        .passes(&passes.into_iter().collect::<Vec<_>>())
+        .await?;
     let mut raws = BTreeMap::new();
-    for hash in facts.iter().map(|f| f.fact.raw.as_str()).filter(|h| !h.is_empty()).collect::<BTreeSet<_>>() {
+    for hash in facts
+        .iter()
+        .map(|f| f.fact.raw.as_str())
+        .filter(|h| !h.is_empty())
+        .collect::<BTreeSet<_>>()
+    {
         if let Some(body) = store.raw(hash).await? {
             raws.insert(hash.to_owned(), body);
         }
     }
     let list = (row.source.clone(), usage::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
-    Ok(Explanation { month, as_of, watermark, row, pieces, timeline, facts, passes, raws })
+    Ok(Explanation {
+        month,
+        as_of,
+        watermark,
+        row,
+        pieces,
+        timeline,
+        facts,
+        passes,
+        raws,
+    })
 }
 
 /// Prints an explanation.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn print(e: &Explanation, raw: bool, format: TextFormat, out: &mut impl Write) -> io::Result<()> {
+pub fn print(
+    e: &Explanation,
+    raw: bool,
+    format: TextFormat,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match format {
         TextFormat::Json => json_form(e, raw, out),
         TextFormat::Text => text_form(e, raw, out),
@@ -119,7 +145,13 @@ fn id_text(id: u64) -> String {
 }
 
 fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()> {
-    let time = |t: Ts| if t == Ts::MIN { None } else { Some(t.to_string()) };
+    let time = |t: Ts| {
+        if t == Ts::MIN {
+            None
+        } else {
+            Some(t.to_string())
+        }
+    };
     let spans: BTreeMap<&str, Vec<serde_json::Value>> = e
         .timeline
         .aspects
@@ -137,8 +169,14 @@ fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         .iter()
         .map(|p| json!({"start": p.start.to_string(), "end": p.end.map(|t| t.to_string()), "level": p.level.to_string(), "observed": p.observed}))
         .collect();
-    let facts: Vec<FactJson<'_>> =
-        e.facts.iter().map(|f| FactJson { id: id_text(f.fact.id()), fact: f }).collect();
+    let facts: Vec<FactJson<'_>> = e
+        .facts
+        .iter()
+        .map(|f| FactJson {
+            id: id_text(f.fact.id()),
+            fact: f,
+        })
+        .collect();
     let doc = json!({
         "month": e.month.to_string(),
         "as_of": e.as_of.to_string(),
@@ -157,35 +195,79 @@ fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
 fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()> {
     let r = &e.row;
     let (number, unit) = readable(r.quantity, &r.unit);
-    writeln!(out, "{} in {} of {} {} ({})", r.meter, e.month, r.source, r.resource, r.resource_name)?;
-    writeln!(out, "  tenant {} · contract {} · scope {} ({})", r.tenant, r.contract, r.scope_name, r.scope)?;
-    let dimensions: Vec<String> = r.dimensions.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    writeln!(
+        out,
+        "{} in {} of {} {} ({})",
+        r.meter, e.month, r.source, r.resource, r.resource_name
+    )?;
+    writeln!(
+        out,
+        "  tenant {} · contract {} · scope {} ({})",
+        r.tenant, r.contract, r.scope_name, r.scope
+    )?;
+    let dimensions: Vec<String> = r
+        .dimensions
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
     writeln!(out, "  {}", dimensions.join(" "))?;
-    writeln!(out, "  {} {} = {number} {unit}; observed {} s of {} s", r.quantity, r.unit, r.observed_s, r.expected_s)?;
+    writeln!(
+        out,
+        "  {} {} = {number} {unit}; observed {} s of {} s",
+        r.quantity, r.unit, r.observed_s, r.expected_s
+    )?;
     match e.watermark {
         Some(w) => writeln!(out, "  as of {}; the list reaches to {w}", e.as_of)?,
-        None => writeln!(out, "  as of {}; the list has never been read wholly", e.as_of)?,
+        None => writeln!(
+            out,
+            "  as of {}; the list has never been read wholly",
+            e.as_of
+        )?,
     }
     writeln!(out, "\nWhat counts (clipped to the month)")?;
     let limit = e.month.to.min(e.watermark.unwrap_or(Ts::MIN));
     for p in &e.pieces {
-        let (start, end) = (p.start.max(e.month.from), p.end.unwrap_or(Ts::MAX).min(limit));
+        let (start, end) = (
+            p.start.max(e.month.from),
+            p.end.unwrap_or(Ts::MAX).min(limit),
+        );
         let seconds = (end.second() - start.second()).max(0);
         if p.observed {
             let product = i128::from(p.level) * i128::from(seconds);
-            writeln!(out, "  {start} .. {end}  level {} x {seconds} s = {product}", p.level)?;
+            writeln!(
+                out,
+                "  {start} .. {end}  level {} x {seconds} s = {product}",
+                p.level
+            )?;
         } else {
-            writeln!(out, "  {start} .. {end}  not observed: expected {seconds} s, counted 0")?;
+            writeln!(
+                out,
+                "  {start} .. {end}  not observed: expected {seconds} s, counted 0"
+            )?;
         }
     }
     writeln!(out, "\nSpans")?;
     for (aspect, spans) in &e.timeline.aspects {
         for s in spans {
-            let start = if s.start == Ts::MIN { "(ever)".to_owned() } else { s.start.to_string() };
-            let end = s.end.map_or_else(|| "(lasts)".to_owned(), |t| t.to_string());
-            let value = s.value.as_ref().map_or(format!("gap: {}", s.gap), |k| k.label.clone());
+            let start = if s.start == Ts::MIN {
+                "(ever)".to_owned()
+            } else {
+                s.start.to_string()
+            };
+            let end = s
+                .end
+                .map_or_else(|| "(lasts)".to_owned(), |t| t.to_string());
+            let value = s
+                .value
+                .as_ref()
+                .map_or(format!("gap: {}", s.gap), |k| k.label.clone());
             let because: Vec<String> = s.because.iter().map(|i| id_text(*i)).collect();
-            writeln!(out, "  {:<10} {start} .. {end}  {value}  [{}]", aspect.as_str(), because.join(" "))?;
+            writeln!(
+                out,
+                "  {:<10} {start} .. {end}  {value}  [{}]",
+                aspect.as_str(),
+                because.join(" ")
+            )?;
         }
     }
     writeln!(out, "\nFacts")?;
@@ -212,10 +294,21 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         writeln!(
             out,
             "  {}  {} {} {:?}: {:?}, watermark {}, {} items, by {}",
-            id_text(p.id), p.list, p.region, p.mode, p.outcome, p.watermark, p.items, p.collector
+            id_text(p.id),
+            p.list,
+            p.region,
+            p.mode,
+            p.outcome,
+            p.watermark,
+            p.items,
+            p.collector
         )?;
     }
-    writeln!(out, "\nRaw objects{}", if raw { "" } else { " (--raw prints them)" })?;
+    writeln!(
+        out,
+        "\nRaw objects{}",
+        if raw { "" } else { " (--raw prints them)" }
+    )?;
     for (hash, body) in &e.raws {
         writeln!(out, "  sha256 {hash}  {} bytes", body.len())?;
         if raw {

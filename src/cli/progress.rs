@@ -29,7 +29,13 @@ impl Progress {
                 .with_prefix(what)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, what, total, done: Cell::new(0), said: Cell::new(Instant::now()) }
+        Self {
+            bar,
+            what,
+            total,
+            done: Cell::new(0),
+            said: Cell::new(Instant::now()),
+        }
     }
 
     /// One step is done.
@@ -42,7 +48,12 @@ impl Progress {
             }
             None if self.said.get().elapsed() >= LINE_EVERY => {
                 self.said.set(Instant::now());
-                eprintln!("{}: {} of {} ({at})", self.what, self.done.get(), self.total);
+                eprintln!(
+                    "{}: {} of {} ({at})",
+                    self.what,
+                    self.done.get(),
+                    self.total
+                );
             }
             None => {}
         }

@@ -17,7 +17,10 @@ impl Raw {
     #[must_use]
     pub fn new(body: impl Into<String>) -> Self {
         let body = body.into();
-        Self { hash: super::digest::sha256_hex(body.as_bytes()), body }
+        Self {
+            hash: super::digest::sha256_hex(body.as_bytes()),
+            body,
+        }
     }
 }
 

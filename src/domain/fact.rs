@@ -43,7 +43,14 @@ pub enum Aspect {
 
 impl Aspect {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [Self::State, Self::Flavor, Self::Owner, Self::Zone, Self::Name, Self::Attributes];
+    pub const ALL: [Self; 6] = [
+        Self::State,
+        Self::Flavor,
+        Self::Owner,
+        Self::Zone,
+        Self::Name,
+        Self::Attributes,
+    ];
 
     /// The word in the store and in JSON.
     #[must_use]
@@ -119,7 +126,10 @@ impl Known {
     /// Just a label.
     #[must_use]
     pub fn label(label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..Self::default() }
+        Self {
+            label: label.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -198,7 +208,10 @@ impl Fact {
             Value::Gone => f.text("gone"),
             Value::Unknown => f.text("unknown"),
             Value::Known(k) => {
-                let f = f.text("known").text(&k.label).number(i64::try_from(k.levels.len()).unwrap_or(i64::MAX));
+                let f = f
+                    .text("known")
+                    .text(&k.label)
+                    .number(i64::try_from(k.levels.len()).unwrap_or(i64::MAX));
                 let f = k.levels.iter().fold(f, |f, (n, v)| f.text(n).number(*v));
                 k.attrs.iter().fold(f, |f, (n, v)| f.text(n).text(v))
             }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
-const SHIPPED: [(&str, &str); 1] =
-    [("schemas/meters/compute.toml", include_str!("../../schemas/meters/compute.toml"))];
+const SHIPPED: [(&str, &str); 1] = [(
+    "schemas/meters/compute.toml",
+    include_str!("../../schemas/meters/compute.toml"),
+)];
 
 /// One meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +89,10 @@ impl Meters {
         let mut by_name = BTreeMap::new();
         let mut presets: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
         for (file, text) in SHIPPED {
-            let parsed: File = toml::from_str(text)
-                .map_err(|e| BadMeters::File { file: file.to_owned(), what: e.to_string() })?;
+            let parsed: File = toml::from_str(text).map_err(|e| BadMeters::File {
+                file: file.to_owned(),
+                what: e.to_string(),
+            })?;
             presets.extend(parsed.presets);
             by_name.extend(parsed.meter.into_iter().map(|m| (m.name.clone(), m)));
         }
@@ -101,11 +105,16 @@ impl Meters {
                 Counts::States(states) => states.clone(),
                 Counts::Preset(name) => {
                     let known = presets.get(&meter.resource);
-                    let states = known.and_then(|p| p.get(name)).ok_or_else(|| BadMeters::Preset {
-                        preset: name.clone(),
-                        resource: meter.resource.clone(),
-                        known: known.map_or_else(String::new, |p| p.keys().cloned().collect::<Vec<_>>().join(", ")),
-                    })?;
+                    let states =
+                        known
+                            .and_then(|p| p.get(name))
+                            .ok_or_else(|| BadMeters::Preset {
+                                preset: name.clone(),
+                                resource: meter.resource.clone(),
+                                known: known.map_or_else(String::new, |p| {
+                                    p.keys().cloned().collect::<Vec<_>>().join(", ")
+                                }),
+                            })?;
                     states.iter().cloned().collect()
                 }
             };
@@ -126,21 +135,38 @@ mod tests {
     #[test]
     fn presets_and_exceptions() {
         let exceptions = BTreeMap::from([
-            ("compute.vcpu".to_owned(), Counts::Preset("active".to_owned())),
-            ("compute.gpu".to_owned(), Counts::States(BTreeSet::from(["shelved".to_owned()]))),
+            (
+                "compute.vcpu".to_owned(),
+                Counts::Preset("active".to_owned()),
+            ),
+            (
+                "compute.gpu".to_owned(),
+                Counts::States(BTreeSet::from(["shelved".to_owned()])),
+            ),
         ]);
         let m = Meters::shipped("existence", &exceptions).unwrap();
         assert!(m.by_name["compute.instance"].states.contains("stopped"));
         assert!(!m.by_name["compute.vcpu"].states.contains("stopped"));
         assert_eq!(m.by_name["compute.gpu"].states.len(), 1);
-        assert!(m.by_name.values().all(|m| !m.states.contains("building")), "nobody pays for waiting");
+        assert!(
+            m.by_name.values().all(|m| !m.states.contains("building")),
+            "nobody pays for waiting"
+        );
     }
 
     #[test]
     fn unknown_names_are_errors_that_name_what_is_known() {
-        let e = Meters::shipped("forever", &BTreeMap::new()).unwrap_err().to_string();
-        assert!(e.contains("forever") && e.contains("active, existence"), "{e}");
-        let e = Meters::shipped("active", &BTreeMap::from([("x".to_owned(), Counts::Preset("active".into()))]));
+        let e = Meters::shipped("forever", &BTreeMap::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            e.contains("forever") && e.contains("active, existence"),
+            "{e}"
+        );
+        let e = Meters::shipped(
+            "active",
+            &BTreeMap::from([("x".to_owned(), Counts::Preset("active".into()))]),
+        );
         assert_eq!(e, Err(BadMeters::Meter("x".to_owned())));
     }
 }

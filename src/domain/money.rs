@@ -21,7 +21,11 @@ pub fn parse_decimal(text: &str) -> Result<Rational, BadDecimal> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |d| (true, d));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !all_digits(whole) || !all_digits(part) || (digits.contains('.') && part.is_empty()) {
+    if whole.is_empty()
+        || !all_digits(whole)
+        || !all_digits(part)
+        || (digits.contains('.') && part.is_empty())
+    {
         return Err(bad());
     }
     let numerator: BigInt = format!("{whole}{part}").parse().map_err(|_| bad())?;
@@ -54,7 +58,11 @@ pub fn round_to_text(value: &Rational, decimals: u32, mode: Rounding) -> String 
         std::cmp::Ordering::Equal => mode == Rounding::HalfUp || (&floor % 2u8) == BigInt::one(),
     };
     let units = if up { floor + 1 } else { floor };
-    let minus = if value.is_negative() && !units.is_zero() { "-" } else { "" };
+    let minus = if value.is_negative() && !units.is_zero() {
+        "-"
+    } else {
+        ""
+    };
     let width = decimals as usize + 1;
     let digits = format!("{units:0>width$}");
     if decimals == 0 {
@@ -89,7 +97,11 @@ mod tests {
         ] {
             let v = parse_decimal(text).unwrap();
             assert_eq!(round_to_text(&v, decimals, Rounding::HalfUp), up, "{text}");
-            assert_eq!(round_to_text(&v, decimals, Rounding::HalfEven), even, "{text}");
+            assert_eq!(
+                round_to_text(&v, decimals, Rounding::HalfEven),
+                even,
+                "{text}"
+            );
         }
         for bad in ["", ".", "1.", ".5", "1e3", "1,5", "--1", "0x1", "١"] {
             assert!(parse_decimal(bad).is_err(), "{bad}");

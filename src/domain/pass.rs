@@ -75,6 +75,12 @@ impl Pass {
             PassMode::Changes => "changes",
             PassMode::Deleted => "deleted",
         };
-        super::digest::Fields::default().text(cloud).text(list).text(mode).number(started.0).text(collector).short()
+        super::digest::Fields::default()
+            .text(cloud)
+            .text(list)
+            .text(mode)
+            .number(started.0)
+            .text(collector)
+            .short()
     }
 }

@@ -42,7 +42,12 @@ impl Period {
         if y.len() != 4 || m.len() != 2 {
             return Err(bad());
         }
-        Self::of(y.parse().map_err(|_| bad())?, m.parse().map_err(|_| bad())?, zone).ok_or_else(bad)
+        Self::of(
+            y.parse().map_err(|_| bad())?,
+            m.parse().map_err(|_| bad())?,
+            zone,
+        )
+        .ok_or_else(bad)
     }
 
     /// The month that holds `t`.
@@ -58,7 +63,9 @@ impl Period {
             let midnight = NaiveDate::from_ymd_opt(y, m, 1)?.and_hms_opt(0, 0, 0)?;
             // Where a clock change swallows midnight the day begins when the clock goes on.
             match zone.from_local_datetime(&midnight) {
-                LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => Some(Ts(t.timestamp_micros())),
+                LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => {
+                    Some(Ts(t.timestamp_micros()))
+                }
                 LocalResult::None => (1..=180).find_map(|min| {
                     zone.from_local_datetime(&(midnight + chrono::Duration::minutes(min)))
                         .earliest()
@@ -67,8 +74,18 @@ impl Period {
             }
         };
         let from = start(year, month)?;
-        let to = if month == 12 { start(year + 1, 1)? } else { start(year, month + 1)? };
-        Some(Self { year, month, zone, from, to })
+        let to = if month == 12 {
+            start(year + 1, 1)?
+        } else {
+            start(year, month + 1)?
+        };
+        Some(Self {
+            year,
+            month,
+            zone,
+            from,
+            to,
+        })
     }
 
     /// Its length in seconds.

@@ -106,7 +106,10 @@ impl PriceUnit {
     /// The word of the file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(u, _)| *u == self).map_or("", |(_, w)| w)
+        Self::ALL
+            .iter()
+            .find(|(u, _)| *u == self)
+            .map_or("", |(_, w)| w)
     }
 }
 
@@ -127,13 +130,21 @@ pub enum PricePeriod {
 
 impl PricePeriod {
     /// All, with the word of the file.
-    pub const ALL: [(Self, &'static str); 5] =
-        [(Self::Hour, "hour"), (Self::Day, "day"), (Self::Days30, "30d"), (Self::Month, "month"), (Self::Once, "none")];
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Hour, "hour"),
+        (Self::Day, "day"),
+        (Self::Days30, "30d"),
+        (Self::Month, "month"),
+        (Self::Once, "none"),
+    ];
 
     /// The word of the file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(p, _)| *p == self).map_or("", |(_, w)| w)
+        Self::ALL
+            .iter()
+            .find(|(p, _)| *p == self)
+            .map_or("", |(_, w)| w)
     }
 }
 

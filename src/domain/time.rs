@@ -18,7 +18,9 @@ pub struct Ts(pub i64);
 
 /// A time that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a time: expected RFC 3339 (2026-10-05T10:15:18Z) or Nova's form without a zone, which is UTC")]
+#[error(
+    "`{0}` is not a time: expected RFC 3339 (2026-10-05T10:15:18Z) or Nova's form without a zone, which is UTC"
+)]
 pub struct BadTime(pub String);
 
 impl Ts {
@@ -73,7 +75,9 @@ impl Ts {
     /// The form of an HTTP `Date` header (RFC 9110, 5.6.7).
     #[must_use]
     pub fn to_http_date(self) -> String {
-        self.to_utc().map_or_else(String::new, |d| d.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        self.to_utc().map_or_else(String::new, |d| {
+            d.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        })
     }
 }
 

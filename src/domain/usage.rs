@@ -51,7 +51,10 @@ impl UsageRow {
             .text(&row.kind)
             .text(&row.resource)
             .text(&row.meter);
-        row.dimensions.iter().fold(f, |f, (k, v)| f.text(k).text(v)).id()
+        row.dimensions
+            .iter()
+            .fold(f, |f, (k, v)| f.text(k).text(v))
+            .id()
     }
 }
 
@@ -185,8 +188,14 @@ pub fn readable(quantity: i128, unit: &str) -> (String, String) {
             None => return (quantity.to_string(), other.to_owned()),
         },
     };
-    let hundredths = quantity.saturating_mul(200).saturating_add(divisor).div_euclid(2 * divisor);
-    (format!("{}.{:02}", hundredths / 100, (hundredths % 100).abs()), shown)
+    let hundredths = quantity
+        .saturating_mul(200)
+        .saturating_add(divisor)
+        .div_euclid(2 * divisor);
+    (
+        format!("{}.{:02}", hundredths / 100, (hundredths % 100).abs()),
+        shown,
+    )
 }
 
 /// Coverage in per cent with two decimals, floored, so that 100.00 means all of it.

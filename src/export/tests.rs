@@ -85,6 +85,7 @@ fn book() -> PriceBook {
         rounding: Rounding::HalfUp,
         prices: vec![price],
         hash: "b00c".into(),
+        ..PriceBook::default()
     }
 }
 

@@ -49,7 +49,10 @@ pub(super) fn fold(aspect: Aspect, facts: &[(u64, &Fact)]) -> Folded {
         }
     }
     apply_missing(&mut points, facts);
-    Folded { spans: spans(&points), unexplained }
+    Folded {
+        spans: spans(&points),
+        unexplained,
+    }
 }
 
 /// What events and records say, sorted; nothing after the first end.
@@ -70,7 +73,12 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::with_capacity(exact.len() + 1);
     if aspect != Aspect::State {
         // What a sighting shows held from the beginning, or from the last change an event tells of.
-        points.push(Point { at: Ts::MIN, from: Ts::MIN, value: Held::Untold, because: Vec::new() });
+        points.push(Point {
+            at: Ts::MIN,
+            from: Ts::MIN,
+            value: Held::Untold,
+            because: Vec::new(),
+        });
     }
     for (id, f) in exact {
         let value = match &f.value {
@@ -79,7 +87,12 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
             Value::Gone => Held::Gone,
         };
         let ends = value == Held::Gone;
-        points.push(Point { at: f.at, from: f.from.min(f.at), value, because: vec![*id] });
+        points.push(Point {
+            at: f.at,
+            from: f.from.min(f.at),
+            value,
+            because: vec![*id],
+        });
         if ends {
             break;
         }
@@ -90,19 +103,33 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
 /// True when what was seen then may be either side of a change that nothing told the value of.
 fn is_ambiguous(points: &[Point], seen: Ts) -> bool {
     points.iter().skip(1).any(|p| {
-        p.value == Held::Untold && p.from.plus_seconds(-TOLERANCE_S) <= seen && seen <= p.at.plus_seconds(TOLERANCE_S)
+        p.value == Held::Untold
+            && p.from.plus_seconds(-TOLERANCE_S) <= seen
+            && seen <= p.at.plus_seconds(TOLERANCE_S)
     })
 }
 
 /// Applies one sighting. False when it contradicts what the exact changes say, and nothing near it explains why.
-fn apply(points: &mut Vec<Point>, id: u64, sighting: &Fact, value: &Known, ambiguous: bool) -> bool {
+fn apply(
+    points: &mut Vec<Point>,
+    id: u64,
+    sighting: &Fact,
+    value: &Known,
+    ambiguous: bool,
+) -> bool {
     let seen = sighting.seen;
-    let (low, high) = (seen.plus_seconds(-TOLERANCE_S), seen.plus_seconds(TOLERANCE_S));
+    let (low, high) = (
+        seen.plus_seconds(-TOLERANCE_S),
+        seen.plus_seconds(TOLERANCE_S),
+    );
     // Points that may have been in force when the cloud said so.
     let candidates: Vec<usize> = (0..points.len())
         .filter(|&i| points[i].from <= high && points.get(i + 1).is_none_or(|next| next.at >= low))
         .collect();
-    if let Some(&i) = candidates.iter().find(|&&i| matches!(&points[i].value, Held::Known(k) if k == value)) {
+    if let Some(&i) = candidates
+        .iter()
+        .find(|&&i| matches!(&points[i].value, Held::Known(k) if k == value))
+    {
         confirm(&mut points[i], id);
         return true;
     }
@@ -110,9 +137,15 @@ fn apply(points: &mut Vec<Point>, id: u64, sighting: &Fact, value: &Known, ambig
         // The cloud's own record of the end is final: a list read at that moment may still show it.
         return true;
     }
-    if let Some(&i) = candidates.iter().rfind(|&&i| points[i].value == Held::Untold && points[i].at <= seen) {
+    if let Some(&i) = candidates
+        .iter()
+        .rfind(|&&i| points[i].value == Held::Untold && points[i].at <= seen)
+    {
         // While the change was under way the value may be the old one or the new one: nobody guesses.
-        if points.get(i + 1).is_none_or(|next| next.value != Held::Untold || seen < next.from) {
+        if points
+            .get(i + 1)
+            .is_none_or(|next| next.value != Held::Untold || seen < next.from)
+        {
             points[i].value = Held::Known(value.clone());
             confirm(&mut points[i], id);
         }
@@ -123,14 +156,30 @@ fn apply(points: &mut Vec<Point>, id: u64, sighting: &Fact, value: &Known, ambig
     }
     let Some(i) = points.iter().rposition(|p| p.at <= seen) else {
         // Nothing told of it before: known from here on.
-        points.insert(0, Point { at: seen, from: seen, value: Held::Known(value.clone()), because: vec![id] });
+        points.insert(
+            0,
+            Point {
+                at: seen,
+                from: seen,
+                value: Held::Known(value.clone()),
+                because: vec![id],
+            },
+        );
         return true;
     };
     // The record's last update bounds the change from above; it cannot have come before the change that it undoes.
     let at = sighting.at.min(seen).max(points[i].at);
     let explained = at <= points[i].at.plus_seconds(TOLERANCE_S);
     let place = points.iter().rposition(|p| p.at <= at).map_or(0, |i| i + 1);
-    points.insert(place, Point { at, from: at, value: Held::Known(value.clone()), because: vec![id] });
+    points.insert(
+        place,
+        Point {
+            at,
+            from: at,
+            value: Held::Known(value.clone()),
+            because: vec![id],
+        },
+    );
     explained
 }
 
@@ -154,21 +203,47 @@ fn apply_missing(points: &mut Vec<Point>, facts: &[(u64, &Fact)]) {
         .map(|(_, f)| f.seen)
         .max()
         .unwrap_or(Ts::MIN);
-    let missing = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Missing && f.seen > last_alive);
-    let Some(gone) = missing().map(|(_, f)| f.seen).min() else { return };
-    let Some(last_listed) = missing().filter(|(_, f)| f.seen <= gone || f.at < gone).map(|(_, f)| f.at).max() else { return };
+    let missing = || {
+        facts
+            .iter()
+            .filter(|(_, f)| f.evidence == Evidence::Missing && f.seen > last_alive)
+    };
+    let Some(gone) = missing().map(|(_, f)| f.seen).min() else {
+        return;
+    };
+    let Some(last_listed) = missing()
+        .filter(|(_, f)| f.seen <= gone || f.at < gone)
+        .map(|(_, f)| f.at)
+        .max()
+    else {
+        return;
+    };
     let last_listed = last_listed.max(last_alive.min(gone)).min(gone);
     let because: Vec<u64> = missing().map(|(id, _)| *id).take(2).collect();
     points.retain(|p| p.at <= last_listed);
-    points.push(Point { at: last_listed, from: last_listed, value: Held::Missing, because: because.clone() });
-    points.push(Point { at: gone, from: gone, value: Held::Gone, because });
+    points.push(Point {
+        at: last_listed,
+        from: last_listed,
+        value: Held::Missing,
+        because: because.clone(),
+    });
+    points.push(Point {
+        at: gone,
+        from: gone,
+        value: Held::Gone,
+        because,
+    });
 }
 
 /// Points become spans of whole seconds: floored each by itself, empty ones dropped, equal neighbours merged.
 fn spans(points: &[Point]) -> Vec<Span> {
     let mut out: Vec<Span> = Vec::new();
     for (i, p) in points.iter().enumerate() {
-        let start = if p.at == Ts::MIN { Ts::MIN } else { Ts::from_second(p.at.second()) };
+        let start = if p.at == Ts::MIN {
+            Ts::MIN
+        } else {
+            Ts::from_second(p.at.second())
+        };
         let end = points.get(i + 1).map(|n| Ts::from_second(n.at.second()));
         if p.value == Held::Gone {
             break;
@@ -186,7 +261,13 @@ fn spans(points: &[Point]) -> Vec<Span> {
                 last.end = end;
                 last.because.extend(p.because.iter().copied());
             }
-            _ => out.push(Span { start, end, value, gap, because: p.because.clone() }),
+            _ => out.push(Span {
+                start,
+                end,
+                value,
+                gap,
+                because: p.because.clone(),
+            }),
         }
     }
     out

@@ -24,7 +24,10 @@ pub enum Broken {
 /// # Errors
 /// The first thing that is [`Broken`].
 pub fn check(timeline: &Timeline) -> Result<(), Broken> {
-    timeline.aspects.iter().try_for_each(|(aspect, spans)| check_aspect(*aspect, spans))
+    timeline
+        .aspects
+        .iter()
+        .try_for_each(|(aspect, spans)| check_aspect(*aspect, spans))
 }
 
 fn check_aspect(aspect: Aspect, spans: &[Span]) -> Result<(), Broken> {

@@ -43,8 +43,16 @@ fn push_merged(out: &mut Vec<Piece>, first: usize, piece: Piece) {
         && let Some(last) = out.last_mut()
         && last.end == Some(piece.start)
     {
-        let joined = Piece { end: piece.end, ..last.clone() };
-        if joined == (Piece { start: last.start, ..piece.clone() }) {
+        let joined = Piece {
+            end: piece.end,
+            ..last.clone()
+        };
+        if joined
+            == (Piece {
+                start: last.start,
+                ..piece.clone()
+            })
+        {
             *last = joined;
             return;
         }
@@ -87,24 +95,43 @@ fn holds(span: &Span, t: Ts) -> bool {
 }
 
 fn boundary_after(spans: &[Span], t: Ts) -> Option<Ts> {
-    spans.iter().flat_map(|s| [Some(s.start), s.end]).flatten().filter(|b| *b > t).min()
+    spans
+        .iter()
+        .flat_map(|s| [Some(s.start), s.end])
+        .flatten()
+        .filter(|b| *b > t)
+        .min()
 }
 
 /// The level that counts, or that something should count but was not observed; `None`: this moment does not count.
 fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
-    let Some(state) = &moment.state.value else { return Some((0, false)) };
+    let Some(state) = &moment.state.value else {
+        return Some((0, false));
+    };
     if !meter.states.contains(&state.label) {
         return None;
     }
     match (&meter.level, moment.flavor) {
         (_, None) => Some((0, false)),
         (None, Some(_)) => Some((1, true)),
-        (Some(name), Some(flavor)) => flavor.levels.get(name).filter(|l| **l != 0).map(|l| (*l, true)),
+        (Some(name), Some(flavor)) => flavor
+            .levels
+            .get(name)
+            .filter(|l| **l != 0)
+            .map(|l| (*l, true)),
     }
 }
 
-fn by_owner(meter: &Meter, moment: &Moment<'_>, level: i64, observed: bool, cloud: &str, scopes: &Scopes) -> Vec<Piece> {
-    let word = |k: Option<&Known>, none: &str| k.map_or_else(|| none.to_owned(), |k| k.label.clone());
+fn by_owner(
+    meter: &Meter,
+    moment: &Moment<'_>,
+    level: i64,
+    observed: bool,
+    cloud: &str,
+    scopes: &Scopes,
+) -> Vec<Piece> {
+    let word =
+        |k: Option<&Known>, none: &str| k.map_or_else(|| none.to_owned(), |k| k.label.clone());
     let dimensions: BTreeMap<String, String> = meter
         .dimensions
         .iter()
@@ -132,7 +159,9 @@ fn by_owner(meter: &Meter, moment: &Moment<'_>, level: i64, observed: bool, clou
         observed,
     };
     let Some(Scope { name, owners }) = scopes.get(cloud, moment.scope) else {
-        let nobody = Owner::Unattributed { reason: format!("project {} was never listed", moment.scope) };
+        let nobody = Owner::Unattributed {
+            reason: format!("project {} was never listed", moment.scope),
+        };
         return vec![piece(moment.start, moment.end, moment.scope, &nobody)];
     };
     owners
@@ -140,7 +169,11 @@ fn by_owner(meter: &Meter, moment: &Moment<'_>, level: i64, observed: bool, clou
         .filter(|o| o.end > moment.start && moment.end.is_none_or(|e| o.start < e))
         .map(|o| {
             // An owner to the end of time keeps an open piece open.
-            let end = if o.end >= Ts::MAX { moment.end } else { Some(moment.end.map_or(o.end, |e| e.min(o.end))) };
+            let end = if o.end >= Ts::MAX {
+                moment.end
+            } else {
+                Some(moment.end.map_or(o.end, |e| e.min(o.end)))
+            };
             piece(moment.start.max(o.start), end, name, &o.owner)
         })
         .collect()
@@ -167,7 +200,16 @@ impl Window {
     }
 }
 
-type RowKey = (String, String, String, String, String, String, String, BTreeMap<String, String>);
+type RowKey = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    BTreeMap<String, String>,
+);
 
 /// Sums pieces to rows, exactly, and by meter alone, so that what was dealt out can be compared with what there was.
 #[derive(Debug, Default)]
@@ -180,7 +222,14 @@ pub struct Sums {
 
 impl Sums {
     /// Adds one resource: its pieces to the rows, and what it used, whoever owns it, to the totals.
-    pub fn add(&mut self, timeline: &Timeline, name: &str, meters: &Meters, scopes: &Scopes, window: &Window) {
+    pub fn add(
+        &mut self,
+        timeline: &Timeline,
+        name: &str,
+        meters: &Meters,
+        scopes: &Scopes,
+        window: &Window,
+    ) {
         for p in pieces(timeline, meters, scopes) {
             self.add_piece(&timeline.key, name, &p, window);
         }
@@ -203,7 +252,11 @@ impl Sums {
         if expected == 0 {
             return;
         }
-        let observed = if p.observed { window.seconds(p.start, p.end, window.watermark) } else { 0 };
+        let observed = if p.observed {
+            window.seconds(p.start, p.end, window.watermark)
+        } else {
+            0
+        };
         let row_key = (
             p.tenant.clone(),
             p.contract.clone(),
@@ -214,9 +267,21 @@ impl Sums {
             p.meter.clone(),
             p.dimensions.clone(),
         );
-        let new = || (0, 0, 0, p.unit.clone(), p.scope_name.clone(), name.to_owned());
+        let new = || {
+            (
+                0,
+                0,
+                0,
+                p.unit.clone(),
+                p.scope_name.clone(),
+                name.to_owned(),
+            )
+        };
         let row = self.rows.entry(row_key).or_insert_with(new);
-        match row.0.checked_add(i128::from(p.level) * i128::from(observed)) {
+        match row
+            .0
+            .checked_add(i128::from(p.level) * i128::from(observed))
+        {
             Some(quantity) => row.0 = quantity,
             None => self.overflowed = true,
         }
@@ -232,7 +297,9 @@ impl Sums {
             *dealt.entry(&key.6).or_default() += row.0;
         }
         let of = |meter: &str| self.totals.get(meter).copied().unwrap_or_default();
-        self.totals.keys().all(|m| dealt.contains_key(m.as_str()) || of(m) == 0)
+        self.totals
+            .keys()
+            .all(|m| dealt.contains_key(m.as_str()) || of(m) == 0)
             && dealt.iter().all(|(meter, sum)| of(meter) == *sum)
     }
 
@@ -241,28 +308,30 @@ impl Sums {
     pub fn into_rows(self, month: &str) -> Vec<UsageRow> {
         self.rows
             .into_iter()
-            .map(|((tenant, contract, scope, source, kind, resource, meter, dimensions), r)| {
-                let (quantity, observed_s, expected_s, unit, scope_name, resource_name) = r;
-                let mut row = UsageRow {
-                    id: String::new(),
-                    tenant,
-                    contract,
-                    scope,
-                    scope_name,
-                    source,
-                    kind,
-                    resource,
-                    resource_name,
-                    meter,
-                    unit,
-                    dimensions,
-                    quantity,
-                    observed_s,
-                    expected_s,
-                };
-                row.id = UsageRow::id_of(month, &row);
-                row
-            })
+            .map(
+                |((tenant, contract, scope, source, kind, resource, meter, dimensions), r)| {
+                    let (quantity, observed_s, expected_s, unit, scope_name, resource_name) = r;
+                    let mut row = UsageRow {
+                        id: String::new(),
+                        tenant,
+                        contract,
+                        scope,
+                        scope_name,
+                        source,
+                        kind,
+                        resource,
+                        resource_name,
+                        meter,
+                        unit,
+                        dimensions,
+                        quantity,
+                        observed_s,
+                        expected_s,
+                    };
+                    row.id = UsageRow::id_of(month, &row);
+                    row
+                },
+            )
             .collect()
     }
 }

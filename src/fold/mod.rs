@@ -27,7 +27,9 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             .entry(fact.id())
             .and_modify(|kept| {
                 // Versions of one id differ only in our circumstances; the earliest is kept, by a rule that no order of arrival can change.
-                if (fact.observed_at, fact.pass, &fact.raw) < (kept.observed_at, kept.pass, &kept.raw) {
+                if (fact.observed_at, fact.pass, &fact.raw)
+                    < (kept.observed_at, kept.pass, &kept.raw)
+                {
                     *kept = fact.clone();
                 }
             })
@@ -36,8 +38,11 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
     let mut aspects = BTreeMap::new();
     let mut unexplained = Vec::new();
     for aspect in Aspect::ALL {
-        let of_aspect: Vec<(u64, &Fact)> =
-            by_id.iter().filter(|(_, f)| f.aspect == aspect).map(|(id, f)| (*id, f)).collect();
+        let of_aspect: Vec<(u64, &Fact)> = by_id
+            .iter()
+            .filter(|(_, f)| f.aspect == aspect)
+            .map(|(id, f)| (*id, f))
+            .collect();
         if !of_aspect.is_empty() {
             let folded = aspect::fold(aspect, &of_aspect);
             unexplained.extend(folded.unexplained);
@@ -51,12 +56,19 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             }
         }
     }
-    Timeline { key: key.clone(), aspects, facts: by_id, unexplained }
+    Timeline {
+        key: key.clone(),
+        aspects,
+        facts: by_id,
+        unexplained,
+    }
 }
 
 /// The parts of `spans` while the resource existed (from the first state's start to the last one's end).
 fn clip(spans: &[Span], existence: &[Span]) -> Vec<Span> {
-    let (Some(first), Some(last)) = (existence.first(), existence.last()) else { return Vec::new() };
+    let (Some(first), Some(last)) = (existence.first(), existence.last()) else {
+        return Vec::new();
+    };
     spans
         .iter()
         .filter_map(|s| {
@@ -66,7 +78,11 @@ fn clip(spans: &[Span], existence: &[Span]) -> Vec<Span> {
                 (one, None) => one,
                 (None, one) => one,
             };
-            end.is_none_or(|e| start < e).then(|| Span { start, end, ..s.clone() })
+            end.is_none_or(|e| start < e).then(|| Span {
+                start,
+                end,
+                ..s.clone()
+            })
         })
         .collect()
 }

@@ -9,7 +9,11 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn key() -> ResourceKey {
-    ResourceKey { cloud: "lab".into(), kind: "server".into(), resource: "s1".into() }
+    ResourceKey {
+        cloud: "lab".into(),
+        kind: "server".into(),
+        resource: "s1".into(),
+    }
 }
 
 fn fact(aspect: Aspect, evidence: Evidence, from: i64, at: i64, seen: i64, value: Value) -> Fact {
@@ -29,42 +33,92 @@ fn fact(aspect: Aspect, evidence: Evidence, from: i64, at: i64, seen: i64, value
 }
 
 fn event(from: i64, at: i64, state: &str) -> Fact {
-    let value = if state == "gone" { Value::Gone } else { Value::label(state) };
+    let value = if state == "gone" {
+        Value::Gone
+    } else {
+        Value::label(state)
+    };
     fact(Aspect::State, Evidence::Event, from, at, at, value)
 }
 
 fn record(at: i64, state: &str) -> Fact {
-    Fact { evidence: Evidence::Record, from: Ts::from_second(at), ..event(at, at, state) }
+    Fact {
+        evidence: Evidence::Record,
+        from: Ts::from_second(at),
+        ..event(at, at, state)
+    }
 }
 
 fn sighting(updated: i64, seen: i64, state: &str) -> Fact {
-    fact(Aspect::State, Evidence::Sighting, updated, updated, seen, Value::label(state))
+    fact(
+        Aspect::State,
+        Evidence::Sighting,
+        updated,
+        updated,
+        seen,
+        Value::label(state),
+    )
 }
 
 fn missing(last: i64, first_missed: i64) -> Fact {
-    fact(Aspect::State, Evidence::Missing, last, last, first_missed, Value::Gone)
+    fact(
+        Aspect::State,
+        Evidence::Missing,
+        last,
+        last,
+        first_missed,
+        Value::Gone,
+    )
 }
 
 fn flavor(name: &str) -> Value {
-    Value::Known(Known { label: name.into(), levels: BTreeMap::from([("vcpus".into(), 2)]), attrs: BTreeMap::new() })
+    Value::Known(Known {
+        label: name.into(),
+        levels: BTreeMap::from([("vcpus".into(), 2)]),
+        attrs: BTreeMap::new(),
+    })
 }
 
 fn resized(from: i64, at: i64) -> Fact {
-    fact(Aspect::Flavor, Evidence::Event, from, at, at, Value::Unknown)
+    fact(
+        Aspect::Flavor,
+        Evidence::Event,
+        from,
+        at,
+        at,
+        Value::Unknown,
+    )
 }
 
 fn flavor_seen(updated: i64, seen: i64, name: &str) -> Fact {
-    fact(Aspect::Flavor, Evidence::Sighting, updated, updated, seen, flavor(name))
+    fact(
+        Aspect::Flavor,
+        Evidence::Sighting,
+        updated,
+        updated,
+        seen,
+        flavor(name),
+    )
 }
 
 /// `active 10-20, gap 20-30, stopped 30-` as text.
 fn show(t: &Timeline, aspect: Aspect) -> String {
-    let time = |t: Ts| if t == Ts::MIN { "-".to_owned() } else { t.second().to_string() };
+    let time = |t: Ts| {
+        if t == Ts::MIN {
+            "-".to_owned()
+        } else {
+            t.second().to_string()
+        }
+    };
     t.spans(aspect)
         .iter()
         .map(|s| {
             let what = s.value.as_ref().map_or("gap", |k| k.label.as_str());
-            format!("{what} {}..{}", time(s.start), s.end.map_or(String::new(), time))
+            format!(
+                "{what} {}..{}",
+                time(s.start),
+                s.end.map_or(String::new(), time)
+            )
         })
         .collect::<Vec<_>>()
         .join(", ")
@@ -88,7 +142,10 @@ fn an_ordinary_life_by_events() {
         event(500, 505, "gone"),
         record(504, "gone"),
     ];
-    assert_eq!(states(facts), "building 100..120, active 120..201, stopped 201..307, active 307..505");
+    assert_eq!(
+        states(facts),
+        "building 100..120, active 120..201, stopped 201..307, active 307..505"
+    );
 }
 
 #[test]
@@ -100,12 +157,22 @@ fn a_resize_rewrites_launched_at_and_changes_nothing_before() {
         event(180, 190, "active"),
         record(169, "active"),
     ];
-    assert_eq!(states(facts), "building 100..120, active 120..170, resized 170..190, active 190..");
+    assert_eq!(
+        states(facts),
+        "building 100..120, active 120..170, resized 170..190, active 190.."
+    );
 }
 
 #[test]
 fn without_events_the_record_tells() {
-    assert_eq!(states(vec![record(100, "building"), record(120, "active"), record(180, "gone")]), "building 100..120, active 120..180");
+    assert_eq!(
+        states(vec![
+            record(100, "building"),
+            record(120, "active"),
+            record(180, "gone")
+        ]),
+        "building 100..120, active 120..180"
+    );
 }
 
 #[test]
@@ -119,13 +186,26 @@ fn an_action_that_led_elsewhere_than_usual_is_corrected_by_a_sighting() {
         sighting(309, 330, "stopped"),
     ];
     let t = fold(&key(), facts);
-    assert_eq!(show(&t, Aspect::State), "active 120..160, stopped 160..220, resized 220..310, stopped 310..");
-    assert!(t.unexplained.is_empty(), "the event explains when, the sighting to what");
+    assert_eq!(
+        show(&t, Aspect::State),
+        "active 120..160, stopped 160..220, resized 220..310, stopped 310.."
+    );
+    assert!(
+        t.unexplained.is_empty(),
+        "the event explains when, the sighting to what"
+    );
 }
 
 #[test]
 fn a_crash_that_no_event_tells_of_begins_at_the_records_update() {
-    let t = fold(&key(), vec![event(100, 120, "active"), sighting(120, 200, "active"), sighting(555, 600, "error")]);
+    let t = fold(
+        &key(),
+        vec![
+            event(100, 120, "active"),
+            sighting(120, 200, "active"),
+            sighting(555, 600, "error"),
+        ],
+    );
     assert_eq!(show(&t, Aspect::State), "active 120..555, error 555..");
     assert_eq!(t.unexplained.len(), 1);
 }
@@ -143,19 +223,33 @@ fn a_sighting_while_a_change_is_under_way_says_nothing_new() {
 
 #[test]
 fn absence_ends_at_the_last_listing_and_leaves_a_gap() {
-    let facts = vec![record(100, "active"), sighting(100, 200, "active"), missing(200, 260)];
+    let facts = vec![
+        record(100, "active"),
+        sighting(100, 200, "active"),
+        missing(200, 260),
+    ];
     assert_eq!(states(facts), "active 100..200, gap 200..260");
 }
 
 #[test]
 fn an_inferred_end_is_void_once_it_is_seen_again() {
-    let facts = vec![record(100, "active"), sighting(100, 200, "active"), missing(200, 260), sighting(100, 300, "active")];
+    let facts = vec![
+        record(100, "active"),
+        sighting(100, 200, "active"),
+        missing(200, 260),
+        sighting(100, 300, "active"),
+    ];
     assert_eq!(states(facts), "active 100..");
 }
 
 #[test]
 fn the_clouds_own_end_beats_absence() {
-    let facts = vec![record(100, "active"), sighting(100, 200, "active"), missing(200, 260), event(210, 220, "gone")];
+    let facts = vec![
+        record(100, "active"),
+        sighting(100, 200, "active"),
+        missing(200, 260),
+        event(210, 220, "gone"),
+    ];
     assert_eq!(states(facts), "active 100..220");
 }
 
@@ -169,17 +263,31 @@ fn flavors_come_from_sightings_between_the_events() {
     };
     let small = flavor_seen(100, 150, "small");
     let big = flavor_seen(219, 250, "big");
-    assert_eq!(with(vec![small.clone(), resized(200, 220), big.clone()]), "small 100..220, big 220..500");
+    assert_eq!(
+        with(vec![small.clone(), resized(200, 220), big.clone()]),
+        "small 100..220, big 220..500"
+    );
     // Read after the end, from the list of the deleted.
     assert_eq!(with(vec![flavor_seen(500, 900, "small")]), "small 100..500");
     // Never seen between two resizes: a gap, not a guess.
     assert_eq!(
-        with(vec![small.clone(), resized(200, 220), resized(300, 320), flavor_seen(320, 400, "small")]),
+        with(vec![
+            small.clone(),
+            resized(200, 220),
+            resized(300, 320),
+            flavor_seen(320, 400, "small")
+        ]),
         "small 100..220, gap 220..320, small 320..500"
     );
     // Seen only while the resize was under way: could be either.
-    assert_eq!(with(vec![small, resized(200, 220), flavor_seen(215, 216, "big")]), "small 100..220, gap 220..500");
-    assert_eq!(with(vec![resized(200, 220), big]), "gap 100..220, big 220..500");
+    assert_eq!(
+        with(vec![small, resized(200, 220), flavor_seen(215, 216, "big")]),
+        "small 100..220, gap 220..500"
+    );
+    assert_eq!(
+        with(vec![resized(200, 220), big]),
+        "gap 100..220, big 220..500"
+    );
 }
 
 #[test]
@@ -188,21 +296,47 @@ fn equal_neighbours_merge_and_half_seconds_floor_once() {
     a.at = Ts(100_900_000);
     a.from = a.at;
     a.seen = a.at;
-    assert_eq!(states(vec![a, event(150, 160, "active"), event(170, 180, "gone")]), "active 100..180");
+    assert_eq!(
+        states(vec![a, event(150, 160, "active"), event(170, 180, "gone")]),
+        "active 100..180"
+    );
 }
 
 fn scopes(split: i64) -> Scopes {
-    let owner = |tenant: &str| Owner::Tenant { tenant: tenant.into(), contract: format!("CO-{tenant}") };
+    let owner = |tenant: &str| Owner::Tenant {
+        tenant: tenant.into(),
+        contract: format!("CO-{tenant}"),
+    };
     let (a, b) = (owner("a"), owner("b"));
     let owners = vec![
-        OwnerSpan { start: Ts::MIN, end: Ts::from_second(split), owner: a },
-        OwnerSpan { start: Ts::from_second(split), end: Ts::MAX, owner: b },
+        OwnerSpan {
+            start: Ts::MIN,
+            end: Ts::from_second(split),
+            owner: a,
+        },
+        OwnerSpan {
+            start: Ts::from_second(split),
+            end: Ts::MAX,
+            owner: b,
+        },
     ];
-    Scopes(BTreeMap::from([(("lab".into(), "p1".into()), Scope { name: "d/p".into(), owners })]))
+    Scopes(BTreeMap::from([(
+        ("lab".into(), "p1".into()),
+        Scope {
+            name: "d/p".into(),
+            owners,
+        },
+    )]))
 }
 
 fn random_fact() -> impl Strategy<Value = Fact> {
-    let state = prop_oneof![Just("active"), Just("stopped"), Just("building"), Just("resized"), Just("error")];
+    let state = prop_oneof![
+        Just("active"),
+        Just("stopped"),
+        Just("building"),
+        Just("resized"),
+        Just("error")
+    ];
     let t = 0..400_i64;
     prop_oneof![
         4 => (t.clone(), 0..30_i64, state.clone()).prop_map(|(at, took, s)| event(at - took, at, s)),

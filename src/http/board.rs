@@ -78,7 +78,10 @@ impl Board for StoreBoard {
     fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>> {
         Box::pin(async move {
             let as_of = self.now().await?;
-            let computed = self.computed(&period, as_of).await.map_err(|e| e.to_string())?;
+            let computed = self
+                .computed(&period, as_of)
+                .await
+                .map_err(|e| e.to_string())?;
             let usage = computed.usage;
             let rated = self
                 .config

@@ -55,8 +55,10 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
         rounding: Rounding::HalfUp,
         prices: vec![],
         hash: String::new(),
+        ..PriceBook::default()
     };
     Config {
+        warnings: Vec::new(),
         path: PathBuf::from("/etc/plimsoll/plimsoll.yaml"),
         store: Store {
             data_dir: PathBuf::from("data"),

@@ -23,7 +23,9 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Ts {
         match self {
-            Self::System => Ts(std::time::UNIX_EPOCH.elapsed().map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))),
+            Self::System => Ts(std::time::UNIX_EPOCH
+                .elapsed()
+                .map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))),
             Self::Virtual(t) => Ts(t.load(std::sync::atomic::Ordering::SeqCst)),
         }
     }

@@ -52,7 +52,9 @@ pub enum UsageError {
     #[error("{0}")]
     Rules(String),
     /// A sum left 128 bits.
-    #[error("the usage of {0} does not fit 128 bits: a level in the facts must be wrong; nothing was computed")]
+    #[error(
+        "the usage of {0} does not fit 128 bits: a level in the facts must be wrong; nothing was computed"
+    )]
     Overflow(String),
 }
 
@@ -71,7 +73,9 @@ impl Rules {
     /// # Errors
     /// [`UsageError::Rules`]; a configuration that was validated gives none.
     pub fn of(config: &Config) -> Result<Self, UsageError> {
-        let meters = config.meters().map_err(|e| UsageError::Rules(e.to_string()))?;
+        let meters = config
+            .meters()
+            .map_err(|e| UsageError::Rules(e.to_string()))?;
         Self::new(&config.tenancy, meters)
     }
 
@@ -81,22 +85,36 @@ impl Rules {
     /// [`UsageError`].
     pub async fn as_of(store: &Store, config: &Config, t: Ts) -> Result<Self, UsageError> {
         let kept = |kind: &'static str, e: serde_json::Error| {
-            UsageError::Rules(format!("the {kind} in force at {t} were kept by another version of plimsoll, which can read them: {e}"))
+            UsageError::Rules(format!(
+                "the {kind} in force at {t} were kept by another version of plimsoll, which can read them: {e}"
+            ))
         };
         let tenancy: Tenancy = match store.definition("tenancy", t).await? {
-            Some((_, body, _)) => serde_json::from_str(&body).map_err(|e| kept("tenancy rules", e))?,
+            Some((_, body, _)) => {
+                serde_json::from_str(&body).map_err(|e| kept("tenancy rules", e))?
+            }
             None => config.tenancy.clone(),
         };
         let meters = match store.definition("meters", t).await? {
-            Some((_, body, _)) => serde_json::from_str::<MeterRules>(&body).map_err(|e| kept("meters", e))?.meters,
-            None => config.meters().map_err(|e| UsageError::Rules(e.to_string()))?,
+            Some((_, body, _)) => {
+                serde_json::from_str::<MeterRules>(&body)
+                    .map_err(|e| kept("meters", e))?
+                    .meters
+            }
+            None => config
+                .meters()
+                .map_err(|e| UsageError::Rules(e.to_string()))?,
         };
         Self::new(&tenancy, meters)
     }
 
     fn new(tenancy: &Tenancy, meters: Meters) -> Result<Self, UsageError> {
-        let attribution = Attribution::new(tenancy).map_err(|e| UsageError::Rules(e.to_string()))?;
-        Ok(Self { attribution, meters })
+        let attribution =
+            Attribution::new(tenancy).map_err(|e| UsageError::Rules(e.to_string()))?;
+        Ok(Self {
+            attribution,
+            meters,
+        })
     }
 }
 
@@ -106,7 +124,13 @@ impl Rules {
 /// When the store fails.
 pub async fn zone_as_of(store: &Store, config: &Config, t: Ts) -> Result<Tz, UsageError> {
     let kept = store.definition("meters", t).await?;
-    let zone = kept.and_then(|(_, body, _)| serde_json::from_str::<MeterRules>(&body).ok()?.time_zone.parse().ok());
+    let zone = kept.and_then(|(_, body, _)| {
+        serde_json::from_str::<MeterRules>(&body)
+            .ok()?
+            .time_zone
+            .parse()
+            .ok()
+    });
     Ok(zone.unwrap_or(config.meters.time_zone))
 }
 
@@ -128,19 +152,36 @@ pub async fn each_timeline(
 /// # Errors
 /// When the store fails.
 pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, UsageError> {
-    let query = FactQuery { kind: Some(kind::PROJECT.to_owned()), ..FactQuery::all(as_of) };
+    let query = FactQuery {
+        kind: Some(kind::PROJECT.to_owned()),
+        ..FactQuery::all(as_of)
+    };
     let mut scopes = Scopes::default();
     each_timeline(store, &query, |t| {
         let spans = t.spans(Aspect::Attributes);
-        let owners = rules.attribution.owners(&t.key.cloud, &t.key.resource, spans, Ts::MIN, Ts::MAX);
-        let name = spans.iter().rev().find_map(|s| s.value.as_ref()).map_or_else(
-            || t.key.resource.clone(),
-            |k| match k.attrs.get(attr::DOMAIN).or_else(|| k.attrs.get(attr::DOMAIN_ID)) {
-                Some(domain) => format!("{domain}/{}", k.label),
-                None => k.label.clone(),
-            },
+        let owners =
+            rules
+                .attribution
+                .owners(&t.key.cloud, &t.key.resource, spans, Ts::MIN, Ts::MAX);
+        let name = spans
+            .iter()
+            .rev()
+            .find_map(|s| s.value.as_ref())
+            .map_or_else(
+                || t.key.resource.clone(),
+                |k| match k
+                    .attrs
+                    .get(attr::DOMAIN)
+                    .or_else(|| k.attrs.get(attr::DOMAIN_ID))
+                {
+                    Some(domain) => format!("{domain}/{}", k.label),
+                    None => k.label.clone(),
+                },
+            );
+        scopes.0.insert(
+            (t.key.cloud.clone(), t.key.resource.clone()),
+            Scope { name, owners },
         );
-        scopes.0.insert((t.key.cloud.clone(), t.key.resource.clone()), Scope { name, owners });
     })
     .await?;
     Ok(scopes)
@@ -149,14 +190,23 @@ pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, U
 /// The name people gave a resource, as last seen; empty where it has none.
 #[must_use]
 pub fn name_of(t: &Timeline) -> &str {
-    t.spans(Aspect::Name).iter().rev().find_map(|s| s.value.as_ref()).map_or("", |k| &k.label)
+    t.spans(Aspect::Name)
+        .iter()
+        .rev()
+        .find_map(|s| s.value.as_ref())
+        .map_or("", |k| &k.label)
 }
 
 /// All usage of `period` as of `as_of`.
 ///
 /// # Errors
 /// [`UsageError`].
-pub async fn compute(store: &Store, rules: &Rules, period: &Period, as_of: Ts) -> Result<Computed, UsageError> {
+pub async fn compute(
+    store: &Store,
+    rules: &Rules,
+    period: &Period,
+    as_of: Ts,
+) -> Result<Computed, UsageError> {
     let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
     let query = FactQuery {
@@ -194,8 +244,19 @@ pub async fn compute(store: &Store, rules: &Rules, period: &Period, as_of: Ts) -
     }
     let rows = sums.into_rows(&period.to_string());
     let unattributed = reasons(&rows, &scopes, period);
-    let usage = Usage { month: period.to_string(), time_zone: period.zone.name().to_owned(), as_of, rows };
-    Ok(Computed { usage, unexplained, unattributed, facts: facts.id(), violations })
+    let usage = Usage {
+        month: period.to_string(),
+        time_zone: period.zone.name().to_owned(),
+        as_of,
+        rows,
+    };
+    Ok(Computed {
+        usage,
+        unexplained,
+        unattributed,
+        facts: facts.id(),
+        violations,
+    })
 }
 
 /// Why scopes with usage are nobody's.
@@ -231,7 +292,11 @@ fn reasons(
 ///
 /// # Errors
 /// [`UsageError`].
-pub async fn rebuild_pieces(store: &Store, rules: &Rules, query: &FactQuery) -> Result<usize, UsageError> {
+pub async fn rebuild_pieces(
+    store: &Store,
+    rules: &Rules,
+    query: &FactQuery,
+) -> Result<usize, UsageError> {
     const AT_ONCE: usize = 2_000;
     let scopes = scopes(store, rules, query.as_of).await?;
     let generation = store.now().await?.0;
@@ -244,7 +309,13 @@ pub async fn rebuild_pieces(store: &Store, rules: &Rules, query: &FactQuery) -> 
         pieces.sort_by(|a, b| (&a.meter, a.start).cmp(&(&b.meter, b.start)));
         let name = name_of(&t).to_owned();
         let list = list_of(&key.kind).to_owned();
-        ready.push(ResourcePieces { key, name, list, generation, pieces });
+        ready.push(ResourcePieces {
+            key,
+            name,
+            list,
+            generation,
+            pieces,
+        });
         if ready.len() >= AT_ONCE {
             written += ready.len();
             store.replace_pieces(&std::mem::take(&mut ready)).await?;

@@ -78,6 +78,7 @@ fn book(prices: Vec<Price>) -> PriceBook {
         rounding: Rounding::HalfUp,
         prices,
         hash: "b00c".into(),
+        ..PriceBook::default()
     }
 }
 

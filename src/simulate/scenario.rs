@@ -306,7 +306,10 @@ impl Scenario {
             what,
         };
         let lines = |all: Vec<config::Problem>| {
-            all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            all.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
         };
         let mut scenario: Self = config::plain_yaml(Path::new(path), text)
             .map_err(lines)

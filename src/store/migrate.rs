@@ -66,11 +66,7 @@ pub(super) async fn migrate(store: &Store) -> Result<(), StoreError> {
             sha256: &sha256,
         };
         store
-            .insert::<AppliedIn<'_>>(
-                "record a migration",
-                "schema_migrations",
-                vec![row],
-            )
+            .insert::<AppliedIn<'_>>("record a migration", "schema_migrations", vec![row])
             .await?;
     }
     Ok(())

@@ -28,7 +28,13 @@ impl FactQuery {
     /// All facts stored no later than `as_of`.
     #[must_use]
     pub const fn all(as_of: Ts) -> Self {
-        Self { as_of, not_gone_before: Ts::MIN, kind: None, cloud: None, resources: Vec::new() }
+        Self {
+            as_of,
+            not_gone_before: Ts::MIN,
+            kind: None,
+            cloud: None,
+            resources: Vec::new(),
+        }
     }
 }
 
@@ -121,7 +127,11 @@ impl Store {
         }
         let bind = |q: Query| {
             let q = texts.iter().fold(q, |q, t| q.bind(*t));
-            if query.resources.is_empty() { q } else { q.bind(&query.resources) }
+            if query.resources.is_empty() {
+                q
+            } else {
+                q.bind(&query.resources)
+            }
         };
         let mut sql = format!("SELECT ?fields FROM facts WHERE 1{only}");
         let past = query.not_gone_before > Ts::MIN;

@@ -19,8 +19,12 @@ impl Store {
             batch.raws.iter().map(RawIn::from).collect(),
         )
         .await?;
-        self.insert::<FactIn<'_>>("write facts", "facts", batch.facts.iter().map(FactIn::from).collect())
-            .await?;
+        self.insert::<FactIn<'_>>(
+            "write facts",
+            "facts",
+            batch.facts.iter().map(FactIn::from).collect(),
+        )
+        .await?;
         self.insert::<PassRow>(
             "write passes",
             "passes",
@@ -55,12 +59,8 @@ impl Store {
                 hash: &hash,
                 body,
             };
-            self.insert::<DefinitionIn<'_>>(
-                "write a definition",
-                "definitions",
-                vec![row],
-            )
-            .await?;
+            self.insert::<DefinitionIn<'_>>("write a definition", "definitions", vec![row])
+                .await?;
         }
         Ok(hash)
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 /// A dashboard's time range, grid and selected variables.
-pub struct Scope {
+pub(crate) struct Scope {
     /// First instant, milliseconds since 1970.
     pub from_ms: i64,
     /// Last instant, milliseconds since 1970.
@@ -18,7 +18,7 @@ pub struct Scope {
 }
 
 /// What is selected in a variable.
-pub enum Selected {
+pub(crate) enum Selected {
     /// "All", which stands for these values.
     All(Vec<String>),
     /// These values.
@@ -34,7 +34,7 @@ impl Selected {
 
 impl Scope {
     /// The query as it is sent.
-    pub fn expand(&self, sql: &str) -> Result<String, String> {
+    pub(crate) fn expand(&self, sql: &str) -> Result<String, String> {
         let sql = self.macros(sql, &["conditionalAll"])?;
         let sql = self.variables(&sql)?;
         let sql = self.macros(&sql, &[])?;

@@ -7,7 +7,7 @@ use plimsoll::{
 use std::path::Path;
 
 /// The plimsoll of this build, and the engine's library. Fails, with the way out, where there is none: a store that is not tested is not green.
-pub fn program() -> Program {
+pub(crate) fn program() -> Program {
     let program = Program {
         binary: env!("CARGO_BIN_EXE_plimsoll").into(),
         library: None,
@@ -17,7 +17,7 @@ pub fn program() -> Program {
 }
 
 /// An embedded store below `dir`.
-pub fn config(dir: &Path) -> config::Store {
+pub(crate) fn config(dir: &Path) -> config::Store {
     config::Store {
         data_dir: dir.to_owned(),
         at: config::StoreAt::Embedded {
@@ -29,26 +29,26 @@ pub fn config(dir: &Path) -> config::Store {
 }
 
 /// Opens the store below `dir`.
-pub async fn open(dir: &Path) -> Store {
+pub(crate) async fn open(dir: &Path) -> Store {
     Store::open_with(&config(dir), program())
         .await
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// A plimsoll with a configuration and a data directory of its own.
-pub struct Plimsoll {
+pub(crate) struct Plimsoll {
     dir: tempfile::TempDir,
     config: std::path::PathBuf,
 }
 
 impl Plimsoll {
     /// With the configuration that `make run` starts with.
-    pub fn quickstart() -> Self {
+    pub(crate) fn quickstart() -> Self {
         Self::with_config(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/quickstart.yaml").into())
     }
 
     /// With this configuration.
-    pub fn with_config(config: std::path::PathBuf) -> Self {
+    pub(crate) fn with_config(config: std::path::PathBuf) -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
             config,
@@ -56,12 +56,12 @@ impl Plimsoll {
     }
 
     /// A directory for what the test writes; the data directory is below it.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
     /// The command, ready to run.
-    pub fn command(&self, args: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let mut c = std::process::Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         c.args(args)
             .arg("--config")
@@ -75,7 +75,7 @@ impl Plimsoll {
     }
 
     /// Runs it: (exit code, stdout, stderr).
-    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String, String) {
         let out = self.command(args).output().unwrap();
         let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
         (
@@ -86,7 +86,7 @@ impl Plimsoll {
     }
 
     /// Runs what has to succeed: stdout.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let (code, out, err) = self.run(args);
         assert_eq!(code, 0, "plimsoll {args:?}\n{out}\n{err}");
         out
@@ -94,6 +94,6 @@ impl Plimsoll {
 }
 
 /// JSON that has to be JSON.
-pub fn json(text: &str) -> serde_json::Value {
+pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }

@@ -6,6 +6,7 @@ mod grafana;
 mod harness;
 mod month;
 mod one_way_law;
+mod openstack;
 mod simulate;
 mod store;
 mod truth;
