@@ -17,7 +17,7 @@ pub use read::ListStatus;
 pub use resources::{FactQuery, ResourceStream};
 
 use crate::config;
-use clickhouse::{Client, Row, RowOwned, RowRead, query::Query};
+use clickhouse::{Client, RowOwned, RowRead, query::Query};
 use engine::{Engine, Program};
 use std::{
     path::PathBuf,
@@ -176,10 +176,7 @@ impl Store {
         &self,
         doing: &'static str,
         query: Query,
-    ) -> Result<Vec<T>, StoreError>
-    where
-        T: Row,
-    {
+    ) -> Result<Vec<T>, StoreError> {
         self.within(doing, QUERY_TIMEOUT, query.fetch_all::<T>())
             .await
     }

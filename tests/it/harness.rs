@@ -2,12 +2,13 @@
 
 use plimsoll::{
     config,
-    store::{Store, engine::Program},
+    domain::{Aspect, Evidence, Fact, ResourceKey, StoredFact, Ts, Value},
+    store::{FactQuery, Store, engine::Program},
 };
 use std::path::Path;
 
 /// The plimsoll of this build, and the engine's library. Fails, with the way out, where there is none: a store that is not tested is not green.
-pub fn program() -> Program {
+pub(crate) fn program() -> Program {
     let program = Program {
         binary: env!("CARGO_BIN_EXE_plimsoll").into(),
         library: None,
@@ -17,7 +18,7 @@ pub fn program() -> Program {
 }
 
 /// An embedded store below `dir`.
-pub fn config(dir: &Path) -> config::Store {
+pub(crate) fn config(dir: &Path) -> config::Store {
     config::Store {
         data_dir: dir.to_owned(),
         at: config::StoreAt::Embedded {
@@ -29,8 +30,67 @@ pub fn config(dir: &Path) -> config::Store {
 }
 
 /// Opens the store below `dir`.
-pub async fn open(dir: &Path) -> Store {
+pub(crate) async fn open(dir: &Path) -> Store {
     Store::open_with(&config(dir), program())
         .await
         .unwrap_or_else(|e| panic!("{e}"))
+}
+
+pub(crate) fn fact(
+    cloud: &str,
+    resource: &str,
+    aspect: Aspect,
+    evidence: Evidence,
+    at: i64,
+    value: Value,
+) -> Fact {
+    let (at, key) = (
+        Ts::from_second(at),
+        ResourceKey {
+            cloud: cloud.into(),
+            kind: "server".into(),
+            resource: resource.into(),
+        },
+    );
+    Fact {
+        key,
+        aspect,
+        evidence,
+        at,
+        from: at,
+        seen: at,
+        value,
+        observed_at: at.plus_seconds(3),
+        pass: 7,
+        raw: String::new(),
+    }
+}
+
+pub(crate) fn everything(cloud: &str) -> FactQuery {
+    FactQuery {
+        as_of: Ts::MAX,
+        not_gone_before: Ts::MIN,
+        kind: None,
+        cloud: Some(cloud.into()),
+        resource: None,
+    }
+}
+
+pub(crate) async fn read(store: &Store, query: &FactQuery) -> Vec<(ResourceKey, Vec<StoredFact>)> {
+    let mut stream = store.resources(query).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(resource) = stream.next().await.unwrap() {
+        all.push(resource);
+    }
+    all
+}
+
+/// Facts without `stored_at`, in the store's order.
+pub(crate) async fn facts(store: &Store, cloud: &str) -> Vec<Fact> {
+    read(store, &everything(cloud))
+        .await
+        .into_iter()
+        .flat_map(|(_, facts)| facts)
+        .map(|f| f.fact)
+        .collect()
 }

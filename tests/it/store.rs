@@ -1,50 +1,18 @@
 //! The store against the real embedded engine: duplicates, reorderings, crashes, joins, views.
 
-use crate::harness;
+use crate::harness::{self, everything, fact, read};
 use plimsoll::{
-    config,
     domain::{
-        Aspect, Batch, Evidence, Fact, Known, Outcome, Pass, PassMode, Raw, ResourceKey,
-        StoredFact, Ts, Value,
+        Aspect, Batch, Evidence, Fact, Known, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value,
         usage::{Piece, ResourcePieces},
     },
-    store::{FactQuery, Store},
+    store::FactQuery,
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use std::collections::{BTreeMap, BTreeSet};
-
-fn fact(
-    cloud: &str,
-    resource: &str,
-    aspect: Aspect,
-    evidence: Evidence,
-    at: i64,
-    value: Value,
-) -> Fact {
-    let (at, key) = (
-        Ts::from_second(at),
-        ResourceKey {
-            cloud: cloud.into(),
-            kind: "server".into(),
-            resource: resource.into(),
-        },
-    );
-    Fact {
-        key,
-        aspect,
-        evidence,
-        at,
-        from: at,
-        seen: at,
-        value,
-        observed_at: at.plus_seconds(3),
-        pass: 7,
-        raw: String::new(),
-    }
-}
+use std::collections::BTreeMap;
 
 fn pass(cloud: &str, list: &str, mode: PassMode, watermark: i64, outcome: Outcome) -> Pass {
     let at = Ts::from_second(watermark);
@@ -71,35 +39,6 @@ fn pass(cloud: &str, list: &str, mode: PassMode, watermark: i64, outcome: Outcom
         },
         collector: "test".into(),
     }
-}
-
-fn everything(cloud: &str) -> FactQuery {
-    FactQuery {
-        as_of: Ts::MAX,
-        not_gone_before: Ts::MIN,
-        kind: None,
-        cloud: Some(cloud.into()),
-        resource: None,
-    }
-}
-
-async fn read(store: &Store, query: &FactQuery) -> Vec<(ResourceKey, Vec<StoredFact>)> {
-    let mut stream = store.resources(query).await.unwrap();
-    let mut all = Vec::new();
-    while let Some(resource) = stream.next().await.unwrap() {
-        all.push(resource);
-    }
-    all
-}
-
-/// Facts without `stored_at`, in the store's order.
-async fn facts(store: &Store, cloud: &str) -> Vec<Fact> {
-    read(store, &everything(cloud))
-        .await
-        .into_iter()
-        .flat_map(|(_, facts)| facts)
-        .map(|f| f.fact)
-        .collect()
 }
 
 fn number(row: &serde_json::Value, column: &str) -> i128 {
@@ -607,180 +546,4 @@ async fn usage_is_shown_up_to_the_watermark_and_no_further() {
         (&"By.s".into(), &"m1.small".into(), &"web".into())
     );
     store.close().await.unwrap();
-}
-
-/// Invariant 6: whatever was acknowledged survives a kill at any instruction; and the store comes back by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_engine_keeps_what_it_acknowledged_and_is_started_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = harness::open(dir.path()).await;
-    let mut acknowledged = BTreeSet::new();
-    let mut refusals = 0;
-    let lock = dir.path().join("engine/lock");
-    for round in 0..3 {
-        let pid = std::fs::read_to_string(&lock).unwrap();
-        let killer = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(150 + 70 * round));
-            assert!(
-                std::process::Command::new("kill")
-                    .args(["-9", &pid])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-        });
-        for n in 0.. {
-            let facts: Vec<Fact> = (0..50)
-                .map(|i| {
-                    fact(
-                        "c",
-                        &format!("{round}-{n}-{i}"),
-                        Aspect::State,
-                        Evidence::Event,
-                        n,
-                        Value::label("active"),
-                    )
-                })
-                .collect();
-            let names = facts
-                .iter()
-                .map(|f| f.key.resource.clone())
-                .collect::<Vec<_>>();
-            match store
-                .write(&Batch {
-                    facts,
-                    ..Batch::default()
-                })
-                .await
-            {
-                Ok(()) => acknowledged.extend(names),
-                Err(e) => {
-                    assert!(e.is_transient(), "{e}");
-                    refusals += 1;
-                    break;
-                }
-            }
-        }
-        killer.join().unwrap();
-    }
-    assert_eq!(refusals, 3);
-    assert!(acknowledged.len() >= 150, "{}", acknowledged.len());
-    let there: BTreeSet<String> = facts(&store, "c")
-        .await
-        .into_iter()
-        .map(|f| f.key.resource)
-        .collect();
-    assert!(there.is_superset(&acknowledged));
-    store.close().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_engine_a_directory_whoever_comes_first() {
-    let dir = tempfile::tempdir().unwrap();
-    // A port that a dead engine left behind; somebody else's by now.
-    std::fs::create_dir_all(dir.path().join("engine")).unwrap();
-    std::fs::write(dir.path().join("engine/port"), "1\n").unwrap();
-    let (one, two) = tokio::join!(harness::open(dir.path()), harness::open(dir.path()));
-    let started: Vec<bool> = [&one, &two].iter().map(|s| s.is_alone()).collect();
-    assert_eq!(started, [false, false], "two use it");
-    one.write(&Batch {
-        facts: vec![fact(
-            "c",
-            "a",
-            Aspect::State,
-            Evidence::Event,
-            1,
-            Value::Gone,
-        )],
-        ..Batch::default()
-    })
-    .await
-    .unwrap();
-    assert_eq!(facts(&two, "c").await.len(), 1);
-    drop(two);
-    // Whichever started it: this one is left alone with it, or without.
-    let mut left = one;
-    if !left.is_alone() {
-        left = harness::open(dir.path()).await;
-    }
-    assert_eq!(facts(&left, "c").await.len(), 1);
-    let applied = left
-        .json("SELECT DISTINCT version FROM schema_migrations ORDER BY version")
-        .await
-        .unwrap();
-    assert_eq!(applied.len(), 2, "{applied:?}");
-    left.close().await.unwrap();
-
-    // It came to an end: the directory is free, and what was written is there.
-    let again = harness::open(dir.path()).await;
-    assert!(again.is_alone());
-    assert_eq!(facts(&again, "c").await.len(), 1);
-    again.close().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_code_reaches_a_remote_one_and_says_what_is_wrong() {
-    let dir = tempfile::tempdir().unwrap();
-    let embedded = harness::open(dir.path()).await;
-    let read = |name: &str| {
-        std::fs::read_to_string(dir.path().join("engine").join(name))
-            .unwrap()
-            .trim()
-            .to_owned()
-    };
-    let remote = |user: &str, password: &str, port: &str| config::Store {
-        at: config::StoreAt::Remote {
-            url: format!("http://127.0.0.1:{port}").parse().unwrap(),
-            database: "else`where".into(),
-            user: user.into(),
-            password: config::Secret::new(password),
-            ca_file: None,
-        },
-        ..harness::config(dir.path())
-    };
-    let store = Store::open(&remote("app", &read("app.password"), &read("port")))
-        .await
-        .unwrap();
-    store
-        .write(&Batch {
-            facts: vec![fact(
-                "c",
-                "a",
-                Aspect::State,
-                Evidence::Event,
-                1,
-                Value::Gone,
-            )],
-            ..Batch::default()
-        })
-        .await
-        .unwrap();
-    assert_eq!(facts(&store, "c").await.len(), 1);
-    assert_eq!(facts(&embedded, "c").await.len(), 0, "another database");
-    assert!(!store.is_alone());
-
-    let refused = |config| async move { Store::open(&config).await.err().unwrap() };
-    let wrong = refused(remote("app", "not-it-at-all", &read("port"))).await;
-    assert!(
-        !wrong.is_transient() && wrong.to_string().contains("store.password"),
-        "{wrong}"
-    );
-    assert!(!wrong.to_string().contains("not-it-at-all"), "{wrong}");
-    let reader = refused(remote("grafana", &read("grafana.password"), &read("port"))).await;
-    assert!(
-        !reader.is_transient() && reader.to_string().contains("read-only"),
-        "{reader}"
-    );
-    let nobody = refused(remote("app", "x", "1")).await;
-    assert!(nobody.is_transient(), "{nobody}");
-
-    store
-        .json(
-            "INSERT INTO schema_migrations (version, name, sha256) VALUES (999, '0999_later', 'x')",
-        )
-        .await
-        .unwrap();
-    let newer = refused(remote("app", &read("app.password"), &read("port"))).await;
-    assert!(newer.to_string().contains("newer plimsoll"), "{newer}");
-    embedded.close().await.unwrap();
 }

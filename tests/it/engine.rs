@@ -1,0 +1,234 @@
+//! The embedded engine as a process: killed, joined, shared, and reached as if it were a remote one.
+
+use crate::harness::{self, fact, facts};
+use plimsoll::{
+    config,
+    domain::{Aspect, Batch, Evidence, Fact, Value},
+    spool::{NotStored, Spool},
+    store::Store,
+};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+/// `kill -9` of the engine below `dir`, after a while.
+fn kill_later(dir: &Path, after_ms: u64) -> std::thread::JoinHandle<()> {
+    let pid = std::fs::read_to_string(dir.join("engine/lock")).unwrap();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(after_ms));
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-9", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    })
+}
+
+/// Invariant 6: whatever was acknowledged survives a kill at any instruction; and the store comes back by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_engine_keeps_what_it_acknowledged_and_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let mut acknowledged = BTreeSet::new();
+    let mut refusals = 0;
+    for round in 0..3 {
+        let killer = kill_later(dir.path(), 150 + 70 * round);
+        for n in 0.. {
+            let facts: Vec<Fact> = (0..50)
+                .map(|i| {
+                    fact(
+                        "c",
+                        &format!("{round}-{n}-{i}"),
+                        Aspect::State,
+                        Evidence::Event,
+                        n,
+                        Value::label("active"),
+                    )
+                })
+                .collect();
+            let names = facts
+                .iter()
+                .map(|f| f.key.resource.clone())
+                .collect::<Vec<_>>();
+            match store
+                .write(&Batch {
+                    facts,
+                    ..Batch::default()
+                })
+                .await
+            {
+                Ok(()) => acknowledged.extend(names),
+                Err(e) => {
+                    assert!(e.is_transient(), "{e}");
+                    refusals += 1;
+                    break;
+                }
+            }
+        }
+        killer.join().unwrap();
+    }
+    assert_eq!(refusals, 3);
+    assert!(acknowledged.len() >= 150, "{}", acknowledged.len());
+    let there: BTreeSet<String> = facts(&store, "c")
+        .await
+        .into_iter()
+        .map(|f| f.key.resource)
+        .collect();
+    assert!(there.is_superset(&acknowledged));
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_engine_a_directory_whoever_comes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    // A port that a dead engine left behind; somebody else's by now.
+    std::fs::create_dir_all(dir.path().join("engine")).unwrap();
+    std::fs::write(dir.path().join("engine/port"), "1\n").unwrap();
+    let (one, two) = tokio::join!(harness::open(dir.path()), harness::open(dir.path()));
+    let started: Vec<bool> = [&one, &two].iter().map(|s| s.is_alone()).collect();
+    assert_eq!(started, [false, false], "two use it");
+    one.write(&Batch {
+        facts: vec![fact(
+            "c",
+            "a",
+            Aspect::State,
+            Evidence::Event,
+            1,
+            Value::Gone,
+        )],
+        ..Batch::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(facts(&two, "c").await.len(), 1);
+    drop(two);
+    // Whichever started it: this one is left alone with it, or without.
+    let mut left = one;
+    if !left.is_alone() {
+        left = harness::open(dir.path()).await;
+    }
+    assert_eq!(facts(&left, "c").await.len(), 1);
+    let applied = left
+        .json("SELECT DISTINCT version FROM schema_migrations ORDER BY version")
+        .await
+        .unwrap();
+    assert_eq!(applied.len(), 2, "{applied:?}");
+    left.close().await.unwrap();
+
+    // It came to an end: the directory is free, and what was written is there.
+    let again = harness::open(dir.path()).await;
+    assert!(again.is_alone());
+    assert_eq!(facts(&again, "c").await.len(), 1);
+    again.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_code_reaches_a_remote_one_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedded = harness::open(dir.path()).await;
+    let read = |name: &str| {
+        std::fs::read_to_string(dir.path().join("engine").join(name))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let remote = |user: &str, password: &str, port: &str| config::Store {
+        at: config::StoreAt::Remote {
+            url: format!("http://127.0.0.1:{port}").parse().unwrap(),
+            database: "else`where".into(),
+            user: user.into(),
+            password: config::Secret::new(password),
+            ca_file: None,
+        },
+        ..harness::config(dir.path())
+    };
+    let store = Store::open(&remote("app", &read("app.password"), &read("port")))
+        .await
+        .unwrap();
+    store
+        .write(&Batch {
+            facts: vec![fact(
+                "c",
+                "a",
+                Aspect::State,
+                Evidence::Event,
+                1,
+                Value::Gone,
+            )],
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(facts(&store, "c").await.len(), 1);
+    assert_eq!(facts(&embedded, "c").await.len(), 0, "another database");
+    assert!(!store.is_alone());
+
+    let refused = |config| async move { Store::open(&config).await.err().unwrap() };
+    let wrong = refused(remote("app", "not-it-at-all", &read("port"))).await;
+    assert!(
+        !wrong.is_transient() && wrong.to_string().contains("store.password"),
+        "{wrong}"
+    );
+    assert!(!wrong.to_string().contains("not-it-at-all"), "{wrong}");
+    let reader = refused(remote("grafana", &read("grafana.password"), &read("port"))).await;
+    assert!(
+        !reader.is_transient() && reader.to_string().contains("read-only"),
+        "{reader}"
+    );
+    let nobody = refused(remote("app", "x", "1")).await;
+    assert!(nobody.is_transient(), "{nobody}");
+
+    store
+        .json(
+            "INSERT INTO schema_migrations (version, name, sha256) VALUES (999, '0999_later', 'x')",
+        )
+        .await
+        .unwrap();
+    let newer = refused(remote("app", &read("app.password"), &read("port"))).await;
+    assert!(newer.to_string().contains("newer plimsoll"), "{newer}");
+    embedded.close().await.unwrap();
+}
+
+/// From the spool into a store that is killed meanwhile: everything arrives, nobody has to do anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spool_outlasts_a_killed_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let spool = Spool::open(&dir.path().join("spool"), 8 << 20).unwrap();
+    let killer = kill_later(dir.path(), 200);
+    let put = async {
+        for n in 0..60 {
+            let one = fact(
+                "c",
+                &format!("{n:02}"),
+                Aspect::State,
+                Evidence::Event,
+                n,
+                Value::label("active"),
+            );
+            spool
+                .put(&Batch {
+                    facts: vec![one],
+                    ..Batch::default()
+                })
+                .await
+                .unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        spool.drained().await;
+    };
+    let write = |batch: Arc<Batch>| {
+        let store = store.clone();
+        async move {
+            store.write(&batch).await.map_err(|e| NotStored {
+                refused: !e.is_transient(),
+                why: e.to_string(),
+            })
+        }
+    };
+    spool.run(write, put).await.unwrap();
+    killer.join().unwrap();
+    assert_eq!((spool.delivered(), spool.depth().refusals), (60, 0));
+    assert_eq!(facts(&store, "c").await.len(), 60);
+    store.close().await.unwrap();
+}
