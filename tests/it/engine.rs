@@ -232,3 +232,59 @@ async fn the_spool_outlasts_a_killed_engine() {
     assert_eq!(facts(&store, "c").await.len(), 60);
     store.close().await.unwrap();
 }
+
+/// No engine outlives the process that started it, nor does a second one start in its directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_ends_with_its_parent_and_leaves_another_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (program, engine) = (harness::program(), dir.path().join("engine"));
+    let library = program.library().unwrap();
+    let mut parent = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "\"$0\" engine --dir \"$1\" --library \"$2\" --parent $$ & wait",
+        ])
+        .args([&program.binary, &engine, &library])
+        .spawn()
+        .unwrap();
+    let wait = |what: &'static str, done: &dyn Fn() -> bool| {
+        let began = std::time::Instant::now();
+        while !done() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    wait("it comes up", &|| engine.join("port").exists());
+
+    let second = std::process::Command::new(&program.binary)
+        .arg("engine")
+        .args(["--dir".as_ref(), engine.as_os_str()])
+        .args(["--library".as_ref(), library.as_os_str()])
+        .status()
+        .unwrap();
+    assert_eq!(second.code(), Some(75));
+    let joined = harness::open(dir.path()).await;
+    assert!(!joined.is_alone(), "another started it");
+    drop(joined);
+
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let lock = std::fs::File::open(engine.join("lock")).unwrap();
+    wait("it ends with its parent", &|| lock.try_lock().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_cannot_start_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = harness::program();
+    program.library = Some(program.binary.clone());
+    let error = Store::open_with(&harness::config(dir.path()), program)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("cannot load") && error.contains("engine.log"),
+        "{error}"
+    );
+}
