@@ -175,6 +175,27 @@ async fn the_same_code_reaches_a_remote_one_and_says_what_is_wrong() {
         !reader.is_transient() && reader.to_string().contains("read-only"),
         "{reader}"
     );
+    let dashboards = clickhouse::Client::default()
+        .with_url(format!("http://127.0.0.1:{}", read("port")))
+        .with_user("grafana")
+        .with_password(read("grafana.password"));
+    for view in ["v_usage", "v_source"] {
+        let count = format!("SELECT count() FROM plimsoll.{view}");
+        assert_eq!(
+            dashboards.query(&count).fetch_one::<u64>().await.unwrap(),
+            0
+        );
+    }
+    for forbidden in [
+        "TRUNCATE TABLE plimsoll.facts",
+        "SELECT count() FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT count() FROM `else``where`.facts",
+    ] {
+        assert!(
+            dashboards.query(forbidden).execute().await.is_err(),
+            "{forbidden}"
+        );
+    }
     let nobody = refused(remote("app", "x", "1")).await;
     assert!(nobody.is_transient(), "{nobody}");
 
@@ -287,4 +308,93 @@ async fn an_engine_that_cannot_start_says_why() {
         error.contains("cannot load") && error.contains("engine.log"),
         "{error}"
     );
+}
+
+/// Even an engine that cannot be started again at once comes back in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_engine_is_looked_for_until_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = harness::program();
+    let (library, link) = (program.library().unwrap(), dir.path().join("library.so"));
+    std::os::unix::fs::symlink(&library, &link).unwrap();
+    program.library = Some(link.clone());
+    let store = Store::open_with(&harness::config(dir.path()), program)
+        .await
+        .unwrap();
+    std::fs::remove_file(&link).unwrap();
+    kill_later(dir.path(), 0).join().unwrap();
+    let one = fact("c", "a", Aspect::State, Evidence::Event, 1, Value::Gone);
+    let batch = Batch {
+        facts: vec![one],
+        ..Batch::default()
+    };
+    for _ in 0..2 {
+        assert!(store.write(&batch).await.unwrap_err().is_transient());
+    }
+    std::os::unix::fs::symlink(&library, &link).unwrap();
+    assert!(
+        store.write(&batch).await.unwrap_err().is_transient(),
+        "this attempt found it anew, the next one uses it"
+    );
+    store.write(&batch).await.unwrap();
+    assert_eq!(facts(&store, "c").await.len(), 1);
+
+    store.clone().close().await.unwrap();
+    assert!(store.write(&batch).await.unwrap_err().is_transient());
+    assert!(
+        std::fs::File::open(dir.path().join("engine/lock"))
+            .unwrap()
+            .try_lock()
+            .is_ok(),
+        "closed is closed"
+    );
+}
+
+/// The engine's own session has no password, and may therefore do next to nothing; what it may do costs a restart at most.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reads_without_a_password_and_a_stopped_listener_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = harness::open(dir.path()).await;
+    let batch = Batch {
+        facts: vec![fact(
+            "c",
+            "a",
+            Aspect::State,
+            Evidence::Event,
+            1,
+            Value::Gone,
+        )],
+        ..Batch::default()
+    };
+    store.write(&batch).await.unwrap();
+    let port = std::fs::read_to_string(dir.path().join("engine/port")).unwrap();
+    let anyone =
+        clickhouse::Client::default().with_url(format!("http://127.0.0.1:{}", port.trim()));
+    for forbidden in [
+        "SELECT * FROM plimsoll.facts",
+        "SELECT * FROM system.query_log",
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "CREATE DATABASE x",
+    ] {
+        assert!(
+            anyone.query(forbidden).execute().await.is_err(),
+            "{forbidden}"
+        );
+    }
+    let tables = "SELECT count() FROM system.tables WHERE database = 'plimsoll'";
+    assert_eq!(anyone.query(tables).fetch_one::<u64>().await.unwrap(), 0);
+    anyone
+        .query("SYSTEM STOP LISTEN HTTP")
+        .execute()
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut attempts = 0;
+    while let Err(e) = store.write(&batch).await {
+        assert!(e.is_transient(), "{e}");
+        attempts += 1;
+        assert!(attempts < 5);
+    }
+    assert_eq!(facts(&store, "c").await.len(), 1);
+    store.close().await.unwrap();
 }

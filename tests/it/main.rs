@@ -3,4 +3,5 @@
 
 mod engine;
 mod harness;
+mod order_free;
 mod store;
