@@ -17,7 +17,7 @@ pub use read::ListStatus;
 pub use resources::{FactQuery, ResourceStream};
 
 use crate::config;
-use clickhouse::{Client, Row, RowOwned, RowRead, query::Query};
+use clickhouse::{Client, RowOwned, RowRead, query::Query};
 use engine::{Engine, Program};
 use std::{
     path::PathBuf,
@@ -39,7 +39,7 @@ struct Shared {
     /// Address, for messages: never with credentials.
     place: String,
     insert_timeout: Duration,
-    /// The engine, where it is embedded; `None` inside once it was stopped.
+    /// The engine, where it is embedded.
     embedded: Option<Embedded>,
 }
 
@@ -47,7 +47,16 @@ struct Embedded {
     dir: PathBuf,
     program: Program,
     memory_max_bytes: u64,
-    engine: tokio::sync::Mutex<Option<Engine>>,
+    engine: tokio::sync::Mutex<Held>,
+}
+
+enum Held {
+    /// One that answers, as far as is known.
+    Running(Box<Engine>),
+    /// It went, and no other could be had yet.
+    Lost,
+    /// Stopped by ourselves: it stays so.
+    Closed,
 }
 
 impl Store {
@@ -71,7 +80,7 @@ impl Store {
                 let engine = Engine::open(&dir, &program, *memory_max_bytes).await?;
                 let client = engine.client().clone();
                 let place = dir.display().to_string();
-                let engine = tokio::sync::Mutex::new(Some(engine));
+                let engine = tokio::sync::Mutex::new(Held::Running(Box::new(engine)));
                 let embedded = Embedded {
                     dir,
                     program,
@@ -119,10 +128,11 @@ impl Store {
     /// # Errors
     /// None at present: an engine that does not end is killed.
     pub async fn close(self) -> Result<(), StoreError> {
-        if let Some(embedded) = &self.shared.embedded
-            && let Some(engine) = embedded.engine.lock().await.take()
-        {
-            engine.stop().await;
+        if let Some(embedded) = &self.shared.embedded {
+            let held = std::mem::replace(&mut *embedded.engine.lock().await, Held::Closed);
+            if let Held::Running(engine) = held {
+                engine.stop().await;
+            }
         }
         Ok(())
     }
@@ -136,7 +146,7 @@ impl Store {
         embedded
             .engine
             .try_lock()
-            .is_ok_and(|e| e.as_ref().is_some_and(Engine::is_alone))
+            .is_ok_and(|held| matches!(&*held, Held::Running(engine) if engine.is_alone()))
     }
 
     /// Where the embedded engine listens, and the file with the password of its read-only user `grafana`; `None` for a remote store.
@@ -183,10 +193,7 @@ impl Store {
         &self,
         doing: &'static str,
         query: Query,
-    ) -> Result<Vec<T>, StoreError>
-    where
-        T: Row,
-    {
+    ) -> Result<Vec<T>, StoreError> {
         self.within(doing, QUERY_TIMEOUT, query.fetch_all::<T>())
             .await
     }
@@ -220,19 +227,24 @@ impl Store {
             return;
         };
         let mut held = embedded.engine.lock().await;
-        // Stopped by ourselves: it stays so.
-        let Some(engine) = held.take() else { return };
-        if engine.answers().await {
-            // Perhaps another task has started it anew since.
-            *held = Some(engine);
-            return;
+        match std::mem::replace(&mut *held, Held::Lost) {
+            Held::Closed => {
+                *held = Held::Closed;
+                return;
+            }
+            Held::Running(engine) if engine.answers().await => {
+                // Perhaps another task has started it anew since.
+                *held = Held::Running(engine);
+                return;
+            }
+            Held::Running(engine) => engine.stop().await,
+            Held::Lost => {}
         }
         tracing::warn!(dir = %embedded.dir.display(), "the engine does not answer: looking for another, or starting one");
-        engine.stop().await;
         match Engine::open(&embedded.dir, &embedded.program, embedded.memory_max_bytes).await {
             Ok(engine) => {
                 self.set_client(engine.client().clone().with_database(engine::DATABASE));
-                *held = Some(engine);
+                *held = Held::Running(Box::new(engine));
             }
             Err(e) => tracing::error!(error = %e, "no engine"),
         }

@@ -2,7 +2,8 @@
 
 use plimsoll::{
     config,
-    store::{Store, engine::Program},
+    domain::{Aspect, Evidence, Fact, ResourceKey, StoredFact, Ts, Value},
+    store::{FactQuery, Store, engine::Program},
 };
 use std::path::Path;
 
@@ -96,4 +97,63 @@ impl Plimsoll {
 /// JSON that has to be JSON.
 pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+pub(crate) fn fact(
+    cloud: &str,
+    resource: &str,
+    aspect: Aspect,
+    evidence: Evidence,
+    at: i64,
+    value: Value,
+) -> Fact {
+    let (at, key) = (
+        Ts::from_second(at),
+        ResourceKey {
+            cloud: cloud.into(),
+            kind: "server".into(),
+            resource: resource.into(),
+        },
+    );
+    Fact {
+        key,
+        aspect,
+        evidence,
+        at,
+        from: at,
+        seen: at,
+        value,
+        observed_at: at.plus_seconds(3),
+        pass: 7,
+        raw: String::new(),
+    }
+}
+
+pub(crate) fn everything(cloud: &str) -> FactQuery {
+    FactQuery {
+        as_of: Ts::MAX,
+        not_gone_before: Ts::MIN,
+        kind: None,
+        cloud: Some(cloud.into()),
+        resources: Vec::new(),
+    }
+}
+
+pub(crate) async fn read(store: &Store, query: &FactQuery) -> Vec<(ResourceKey, Vec<StoredFact>)> {
+    let mut stream = store.resources(query).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(resource) = stream.next().await.unwrap() {
+        all.push(resource);
+    }
+    all
+}
+
+/// Facts without `stored_at`, in the store's order.
+pub(crate) async fn facts(store: &Store, cloud: &str) -> Vec<Fact> {
+    read(store, &everything(cloud))
+        .await
+        .into_iter()
+        .flat_map(|(_, facts)| facts)
+        .map(|f| f.fact)
+        .collect()
 }

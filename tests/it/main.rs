@@ -2,11 +2,13 @@
 #![cfg(test)]
 
 mod dashboards;
+mod engine;
 mod grafana;
 mod harness;
 mod month;
 mod one_way_law;
 mod openstack;
+mod order_free;
 mod simulate;
 mod store;
 mod truth;
