@@ -98,10 +98,10 @@ fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
 
 fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io::Result<()> {
     let usage = &computed.usage;
-    let mut totals: BTreeMap<(&str, &str, &str, &str), (i128, i64, i64)> = BTreeMap::new();
+    let mut totals: BTreeMap<[&str; 4], (i128, i64, i64)> = BTreeMap::new();
     for r in &usage.rows {
         let t = totals
-            .entry((&r.tenant, &r.contract, &r.meter, &r.unit))
+            .entry([&r.tenant, &r.contract, &r.meter, &r.unit])
             .or_default();
         t.0 += r.quantity;
         t.1 += r.observed_s;
@@ -131,7 +131,7 @@ fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io:
         "Unit",
         "Coverage %",
     ]);
-    for ((tenant, contract, meter, unit), (quantity, observed, expected)) in totals {
+    for ([tenant, contract, meter, unit], (quantity, observed, expected)) in totals {
         let (number, unit) = readable(quantity, unit);
         table.add_row([
             tenant,

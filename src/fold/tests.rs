@@ -255,7 +255,7 @@ fn the_clouds_own_end_beats_absence() {
 
 #[test]
 fn flavors_come_from_sightings_between_the_events() {
-    let base = vec![event(90, 100, "active"), event(480, 500, "gone")];
+    let base = [event(90, 100, "active"), event(480, 500, "gone")];
     let with = |more: Vec<Fact>| {
         let t = fold(&key(), base.iter().cloned().chain(more).collect::<Vec<_>>());
         assert_eq!(check(&t), Ok(()));

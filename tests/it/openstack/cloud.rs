@@ -1,7 +1,5 @@
 //! A small cloud that misbehaves as told: Keystone and Nova on one loopback port.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use axum::{
     Router,
     body::{Body, Bytes},
