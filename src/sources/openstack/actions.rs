@@ -13,6 +13,7 @@ use crate::{
     domain::{Aspect, Evidence, Ts, Value},
     net::Tally,
 };
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -242,6 +243,48 @@ pub(super) struct Log {
     pub(super) news: Vec<(Action, String)>,
     /// The cloud's clock at the list's answer; `None` if Nova knows of no actions.
     pub(super) seen: Option<Ts>,
+}
+
+/// After so many servers whose actions cannot be read, the rest is not asked for.
+pub(super) const FAULTS_MAX: u64 = 20;
+
+/// Logs by server id.
+pub(super) type Logs = HashMap<String, Result<Log, SourceError>>;
+
+/// The actions of some servers (each with what is known of them, as for [`read`]), several at once. After a 403, or too many other errors, the rest is
+/// not asked for: it would fare the same.
+pub(super) async fn read_all(
+    session: &Session,
+    asked: Vec<(String, HashMap<String, Ts>)>,
+    at_once: u32,
+    tally: &Tally,
+) -> Logs {
+    let ids: Vec<String> = asked.iter().map(|(id, _)| id.clone()).collect();
+    let at_once = usize::try_from(at_once.max(1)).unwrap_or(1);
+    // All is owned on the way: with borrowed ids the compiler cannot see that the future may be sent between threads.
+    let mut answers = stream::iter(asked)
+        .map(|(id, known)| async move {
+            let log = read(session, &id, &known, tally).await;
+            (id, log)
+        })
+        .buffer_unordered(at_once);
+    let (mut logs, mut failed, mut stop) = (Logs::new(), 0, None);
+    while let Some((id, log)) = answers.next().await {
+        if let Err(e) = &log {
+            failed += 1;
+            stop = (e.status() == Some(403) || failed >= FAULTS_MAX).then(|| e.clone());
+        }
+        logs.insert(id, log);
+        if stop.is_some() {
+            break;
+        }
+    }
+    if let Some(e) = stop {
+        for id in ids {
+            logs.entry(id).or_insert_with(|| Err(e.clone()));
+        }
+    }
+    logs
 }
 
 /// Reads the actions of a server. Those whose `updated_at` is as in `known` are listed, but not read again. No actions (404) is an answer too: so it is of a

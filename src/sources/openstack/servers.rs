@@ -8,7 +8,7 @@
 
 use super::{
     super::SourceError,
-    actions::{self, Log},
+    actions::{self, FAULTS_MAX, Log},
     flavors::Flavors,
     pages::{Item, Page, Pager},
     record::{Server, sightings},
@@ -24,7 +24,6 @@ use crate::{
     },
     net::Dated,
 };
-use futures::{StreamExt as _, stream};
 use regex::Regex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -41,9 +40,6 @@ pub(super) const OVERLAP_S: i64 = 120;
 
 /// Deleted servers remembered.
 const DELETED_MAX: usize = 20_000;
-
-/// After so many servers whose actions cannot be read, the pass breaks off.
-const FAULTS_MAX: u64 = 20;
 
 /// What is remembered of a server within this process.
 #[derive(Debug, Default)]
@@ -263,42 +259,18 @@ impl Reader<'_> {
         self.memory.open.get(kind::SERVER)?.get(id)
     }
 
-    /// The actions of some servers, several at once. After a 403, or too many other errors, the rest is not asked for: it would fare the same.
-    async fn logs(
-        &self,
-        ids: Vec<String>,
-        run: &Run<'_>,
-    ) -> HashMap<String, Result<Log, SourceError>> {
-        let none = HashMap::new();
-        let at_once = usize::try_from(self.conf.concurrency.max(1)).unwrap_or(1);
-        // Ids are owned on the way: with borrowed ones the compiler cannot see that the future may be sent between threads.
-        let mut answers = stream::iter(ids.clone())
-            .map(|id| {
-                let known = self.notes.servers.get(&id).map_or(&none, |n| &n.written);
-                async move {
-                    let log = actions::read(self.session, &id, known, &run.tally).await;
-                    (id, log)
-                }
-            })
-            .buffer_unordered(at_once);
-        let (mut logs, mut failed) = (HashMap::new(), 0);
-        let mut stop = None;
-        while let Some((id, log)) = answers.next().await {
-            if let Err(e) = &log {
-                failed += 1;
-                stop = (e.status() == Some(403) || failed >= FAULTS_MAX).then(|| e.clone());
-            }
-            logs.insert(id, log);
-            if stop.is_some() {
-                break;
-            }
-        }
-        if let Some(e) = stop {
-            for id in &ids {
-                logs.entry(id.clone()).or_insert_with(|| Err(e.clone()));
-            }
-        }
-        logs
+    async fn logs(&self, ids: Vec<String>, run: &Run<'_>) -> actions::Logs {
+        let asked = ids.into_iter().map(|id| {
+            let known = self.notes.servers.get(&id).map(|n| n.written.clone());
+            (id, known.unwrap_or_default())
+        });
+        actions::read_all(
+            self.session,
+            asked.collect(),
+            self.conf.concurrency,
+            &run.tally,
+        )
+        .await
     }
 
     /// Writes what is news of a server; `log` is `None` where its actions could not be read. Returns the sightings that now hold.
