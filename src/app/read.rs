@@ -158,6 +158,10 @@ pub(super) async fn export(
     let book = book_of(&asked, &config, as_of).await?;
     let definitions = definition_hashes(&asked.store, asked.as_of).await?;
     asked.store.close().await?;
+    if let Some(objection) = book.as_ref().and_then(|b| b.objection(&period)) {
+        eprintln!("plimsoll: nothing was written: {objection}");
+        return Ok(exit::PART);
+    }
     let charges = match book
         .as_ref()
         .map(|b| rating::rate(&computed.usage, b, &period))

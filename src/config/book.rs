@@ -30,7 +30,7 @@ pub(super) struct Book {
     /// ISO 4217: EUR. One book, one currency.
     #[schemars(regex(pattern = r"^[A-Z]{3}$"), example = &"EUR")]
     currency: Part<String>,
-    /// The first day it is meant for, in the provider's time zone. Recorded with the book.
+    /// The first day it may price, in the provider's time zone. A month that begins before is refused.
     valid_from: Part<Day>,
     /// The one declared rounding. Default: 2 decimals, half_up.
     #[serde(default)]

@@ -1,6 +1,9 @@
 //! Price books as data: meters -> SKUs -> prices as rationals. `config` reads them, `rating` applies them.
 
-use super::money::{Rational, Rounding};
+use super::{
+    Period,
+    money::{Rational, Rounding},
+};
 use chrono::NaiveDate;
 use num_bigint::BigInt;
 use std::collections::BTreeMap;
@@ -12,7 +15,7 @@ pub struct PriceBook {
     pub name: String,
     /// ISO 4217.
     pub currency: String,
-    /// The first day it is meant for, in the provider's time zone; recorded with it.
+    /// The first day it may price, in the provider's time zone. A month that begins before is refused: see [`PriceBook::objection`].
     pub valid_from: NaiveDate,
     /// The one declared rounding: of each line, to so many decimals.
     pub decimals: u32,
@@ -24,6 +27,20 @@ pub struct PriceBook {
     pub hash: String,
     /// The file itself: what is stored under that hash.
     pub text: String,
+}
+
+impl PriceBook {
+    /// Why this book may not price a month, with the way out; `None` when it may.
+    #[must_use]
+    pub fn objection(&self, month: &Period) -> Option<String> {
+        let first = NaiveDate::from_ymd_opt(month.year, month.month, 1)?;
+        (first < self.valid_from).then(|| {
+            format!(
+                "price book {} is valid from {}, and {month} begins before: configure the book of that time (prices.book)",
+                self.name, self.valid_from
+            )
+        })
+    }
 }
 
 /// A price: amount per quantity of a unit per period.
@@ -159,4 +176,26 @@ pub struct Charge {
     pub exact: Rational,
     /// The amount after the declared rounding, with exactly the book's decimals; empty where there is no price.
     pub amount: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_prices_no_month_before_it() {
+        let valid_from = NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
+        let book = PriceBook {
+            name: "b".into(),
+            valid_from,
+            ..PriceBook::default()
+        };
+        let month = |m| Period::month(m, chrono_tz::Europe::Stockholm).unwrap();
+        assert_eq!(book.objection(&month("2026-10")), None);
+        let objection = book.objection(&month("2026-09")).unwrap();
+        assert!(
+            objection.contains("2026-10-01") && objection.contains("2026-09"),
+            "{objection}"
+        );
+    }
 }

@@ -83,15 +83,12 @@ impl Board for StoreBoard {
                 .await
                 .map_err(|e| e.to_string())?;
             let usage = computed.usage;
-            let rated = self
-                .config
-                .prices
-                .as_ref()
-                .map(|book| rating::rate(&usage, book, &period))
-                .transpose();
-            let (charges, unpriced) = match rated {
-                Ok(charges) => (charges, Vec::new()),
-                Err(unpriced) => (None, unpriced.iter().map(ToString::to_string).collect()),
+            let book = self.config.prices.as_ref();
+            let rated = book.map(|b| rating::rate(&usage, b, &period)).transpose();
+            let (charges, unpriced) = match (book.and_then(|b| b.objection(&period)), rated) {
+                (Some(objection), _) => (None, vec![objection]),
+                (None, Ok(charges)) => (charges, Vec::new()),
+                (None, Err(unpriced)) => (None, unpriced.iter().map(ToString::to_string).collect()),
             };
             Ok(Figures {
                 usage,
