@@ -466,7 +466,7 @@ mod tests {
             Scenario::parse("x", &LEAST.replace("60", "1.5"))
                 .unwrap_err()
                 .to_string()
-                .contains("not used")
+                .contains("1.5")
         );
     }
 
