@@ -41,7 +41,11 @@ pub(super) async fn pump(
     };
     let writing = async {
         let (mut resources, mut scopes) = (BTreeSet::new(), false);
-        while let Some(batch) = batches.recv().await {
+        while let Some(mut batch) = batches.recv().await {
+            // What came while the disk was busy goes into the same file: each file costs two syncs.
+            while let Ok(more) = batches.try_recv() {
+                batch.append(more);
+            }
             scopes |= batch.facts.iter().any(|f| f.key.kind == kind::PROJECT);
             resources.extend(batch.facts.iter().map(|f| f.key.clone()));
             keep(spool, &batch).await;

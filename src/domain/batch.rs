@@ -42,4 +42,11 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.raws.is_empty() && self.facts.is_empty() && self.passes.is_empty()
     }
+
+    /// Puts another batch behind this one. What is in the other is written no later than its passes, nor is anything of this one.
+    pub fn append(&mut self, mut other: Self) {
+        self.raws.append(&mut other.raws);
+        self.facts.append(&mut other.facts);
+        self.passes.append(&mut other.passes);
+    }
 }

@@ -26,7 +26,7 @@ pub struct Remembered {
 pub struct Memory {
     /// By kind, then by resource id: those not known to be gone.
     pub open: BTreeMap<String, BTreeMap<String, Remembered>>,
-    /// By list: the latest watermark of a complete pass (full or changes).
+    /// By list: the latest watermark of a complete pass (full or changes; of `servers.deleted`: deleted).
     pub watermarks: BTreeMap<String, Ts>,
     /// By list: the latest watermark of a complete *full* pass.
     pub full_watermarks: BTreeMap<String, Ts>,

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// Between the first two attempts; doubled from then on, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -16,6 +17,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often the lanes of processes that died meanwhile are looked for.
 const ADOPT_EVERY: Duration = Duration::from_secs(10);
+/// Batches that wait are written together up to so many bytes of their files: a store's insert costs nearly the same for one row as for thousands.
+const GROUP_BYTES_MAX: u64 = 8 << 20;
+/// From the beginning of one write to that of the next, at least; unless a whole group waits, or somebody waits in [`Spool::drained`]. ClickHouse wants few
+/// large inserts: each one is a part to sync and to merge.
+const PACE: Duration = Duration::from_millis(500);
 
 /// The store did not acknowledge a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +35,9 @@ pub struct NotStored {
 impl Spool {
     /// Hands batches over until `shutdown` resolves; what is left then stays for the next process. One drainer a spool: a second waits for the first.
     ///
-    /// `write` returns when the store has acknowledged the batch. It is called with the oldest batch until it does so, and only then with the next: the
-    /// order is what makes a watermark true. A batch that the store *refuses* is treated the same, with long pauses and a counter to alert on
+    /// Batches that wait are handed over as one: those of the oldest that fit together, in their order. `write` returns when the store has acknowledged it. It is
+    /// called with the same content until it does so, and only then with what comes next: the order is what makes a watermark true (a batch is written raws,
+    /// facts, passes; so is what is put together of several). What the store *refuses* is treated the same, with long pauses and a counter to alert on
     /// ([`super::Depth::refusals`]): what a store refuses for good (a missing grant, a foreign schema) it refuses for all batches alike, so skipping one would help
     /// none and lose its order. A batch that cannot be *read* is set aside and holds up nothing.
     ///
@@ -60,19 +67,30 @@ impl Spool {
     {
         let _one = self.shared.draining.lock().await;
         let mut changed = self.shared.depth.subscribe();
+        let group_bytes = GROUP_BYTES_MAX.min(self.shared.bytes_max / 2);
+        let mut next = Instant::now();
         loop {
-            let Some((sequence, _)) = self.shared.oldest() else {
-                let more = changed.wait_for(|d| d.batches > 0);
-                if tokio::time::timeout(ADOPT_EVERY, more).await.is_err() {
-                    self.adopt().await?;
-                }
+            let more = changed.wait_for(|d| d.batches > 0);
+            if tokio::time::timeout(ADOPT_EVERY, more).await.is_err() {
+                self.adopt().await?;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = self.shared.hurry.notified() => {}
+                _ = changed.wait_for(|d| d.bytes >= group_bytes) => {}
+            }
+            next = Instant::now() + PACE;
+            let group = self.shared.oldest(group_bytes);
+            let Some(&first) = group.first() else {
                 continue;
             };
-            let Some(batch) = self.blocking(move |s| s.read(sequence)).await? else {
+            let (batch, whole) = self.blocking(move |s| s.read(group)).await?;
+            if whole.is_empty() {
                 continue;
-            };
-            self.deliver(&write, sequence, &Arc::new(batch)).await;
-            self.blocking(move |s| s.remove(sequence)).await?;
+            }
+            self.deliver(&write, first, &Arc::new(batch)).await;
+            self.blocking(move |s| s.remove(&whole)).await?;
         }
     }
 
@@ -112,14 +130,25 @@ impl Spool {
 }
 
 impl Shared {
-    /// The batch of that number; `None` when it had to be set aside.
-    fn read(&self, sequence: u64) -> Result<Option<Batch>, SpoolError> {
+    /// Those batches as one, and which of them are in it: what cannot be read is set aside.
+    fn read(&self, group: Vec<u64>) -> Result<(Batch, Vec<u64>), SpoolError> {
+        let (mut together, mut whole) = (Batch::default(), Vec::new());
+        for sequence in group {
+            if let Some(batch) = self.read_one(sequence)? {
+                together.append(batch);
+                whole.push(sequence);
+            }
+        }
+        Ok((together, whole))
+    }
+
+    fn read_one(&self, sequence: u64) -> Result<Option<Batch>, SpoolError> {
         let path = self.lane.path(sequence);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 tracing::error!(file = %path.display(), "a batch was taken away from the spool by someone else: it is not stored");
-                self.forget(sequence);
+                self.forget(&[sequence]);
                 return Ok(None);
             }
             Err(e) => return Err(SpoolError::disk("read", &path, &e)),
@@ -128,26 +157,29 @@ impl Shared {
             Ok(batch) => Ok(Some(batch)),
             Err(why) => {
                 self.lane.set_aside(sequence, &why)?;
-                self.forget(sequence);
+                self.forget(&[sequence]);
                 self.count_broken();
                 Ok(None)
             }
         }
     }
 
-    fn remove(&self, sequence: u64) -> Result<(), SpoolError> {
-        let path = self.lane.path(sequence);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
-                return Err(SpoolError::disk("remove", &path, &e));
+    fn remove(&self, group: &[u64]) -> Result<(), SpoolError> {
+        // The oldest first: killed in between, what is left is the end of the line, and is written once more.
+        for sequence in group {
+            let path = self.lane.path(*sequence);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(SpoolError::disk("remove", &path, &e));
+                }
+                _ => {}
             }
-            _ => {}
         }
-        // Without this sync a power cut could bring the file back; the batch would be written once more, which does no harm. But a full disk should see the
-        // room at once.
+        // Without this sync a power cut could bring files back; they would be written once more, which does no harm. But a full disk should see the room at once.
         file::sync(self.lane.dir()).map_err(|e| SpoolError::disk("sync", self.lane.dir(), &e))?;
-        self.delivered.fetch_add(1, Ordering::Relaxed);
-        self.forget(sequence);
+        self.delivered
+            .fetch_add(group.len() as u64, Ordering::Relaxed);
+        self.forget(group);
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Why the spool could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,8 @@ struct Shared {
     depth: watch::Sender<Depth>,
     delivered: AtomicU64,
     draining: tokio::sync::Mutex<()>,
+    /// Somebody waits for the spool to be empty: the next write need not wait for more.
+    hurry: Notify,
 }
 
 /// Numbers grow with arrival; what is in `waiting` is whole on the disk.
@@ -124,6 +126,7 @@ impl Spool {
             depth,
             delivered,
             draining,
+            hurry: Notify::new(),
         };
         shared.adopt()?;
         Ok(Self {
@@ -174,6 +177,7 @@ impl Spool {
 
     /// Returns once nothing waits. Some [`Spool::run`] has to run meanwhile.
     pub async fn drained(&self) {
+        self.shared.hurry.notify_one();
         // The sender is ours: it cannot be gone.
         let _ = self
             .shared
@@ -245,16 +249,21 @@ impl Shared {
         Ok(())
     }
 
-    fn oldest(&self) -> Option<(u64, u64)> {
-        self.queue()
-            .waiting
-            .first_key_value()
-            .map(|(s, b)| (*s, *b))
+    /// The oldest batches that come to no more than so many bytes together; one at least, if any waits.
+    fn oldest(&self, bytes_max: u64) -> Vec<u64> {
+        let mut sum = 0;
+        let fits = |(sequence, bytes): (&u64, &u64)| {
+            sum += bytes;
+            (sum <= bytes_max || sum == *bytes).then_some(*sequence)
+        };
+        self.queue().waiting.iter().map_while(fits).collect()
     }
 
-    fn forget(&self, sequence: u64) {
+    fn forget(&self, group: &[u64]) {
         let mut queue = self.queue();
-        queue.waiting.remove(&sequence);
+        for sequence in group {
+            queue.waiting.remove(sequence);
+        }
         self.tell(&queue);
     }
 

@@ -11,11 +11,19 @@ fn batch(n: usize) -> Batch {
     }
 }
 
+/// The batches of `batch` that were written as one.
+fn apart(together: &Batch) -> impl Iterator<Item = Batch> {
+    together.raws.clone().into_iter().map(|r| Batch {
+        raws: vec![r],
+        ..Batch::default()
+    })
+}
+
 /// Takes everything until the spool is empty; what it took, in order.
 async fn take_all(spool: &Spool) -> Vec<Batch> {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let write = |b: Arc<Batch>| {
-        taken.lock().unwrap().push((*b).clone());
+        taken.lock().unwrap().extend(apart(&b));
         async { Ok(()) }
     };
     spool.run(write, spool.drained()).await.unwrap();
@@ -96,24 +104,27 @@ async fn tries_the_same_batch_until_it_is_acknowledged() {
     let tried = Mutex::new(Vec::new());
     let write = |b: Arc<Batch>| {
         let mut tried = tried.lock().unwrap();
-        tried.push((*b).clone());
-        let done = tried.len() >= 3;
+        tried.push(apart(&b).collect::<Vec<_>>());
+        let (spool, nth) = (spool.clone(), tried.len());
         async move {
-            if done {
-                Ok(())
-            } else {
-                Err(NotStored {
-                    refused: false,
-                    why: "away".into(),
-                })
+            if nth >= 3 {
+                return Ok(());
             }
+            // What comes meanwhile does not change what is tried again.
+            spool.put(&batch(1 + nth)).await.unwrap();
+            Err(NotStored {
+                refused: false,
+                why: "away".into(),
+            })
         }
     };
     spool.run(write, spool.drained()).await.unwrap();
+    let (first, second) = (vec![batch(0), batch(1)], vec![batch(2), batch(3)]);
     assert_eq!(
         *tried.lock().unwrap(),
-        [batch(0), batch(0), batch(0), batch(1)]
+        [first.clone(), first.clone(), first, second]
     );
+    assert_eq!(batch_files(dir.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
@@ -285,4 +296,60 @@ async fn a_batch_taken_away_by_hand_holds_up_nothing() {
     spool.put(&batch(1)).await.unwrap();
     fs::remove_file(spool.shared.lane.path(0)).unwrap();
     assert_eq!(take_all(&spool).await, [batch(1)]);
+}
+
+/// Together, but never more than fits, nor in another order; and a file leaves only with the acknowledgement of what it was in.
+#[tokio::test]
+async fn what_waits_is_written_together_as_far_as_it_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let big = |n: usize| Batch {
+        raws: vec![Raw::new(format!("{n} {}", "x".repeat(3 << 20)))],
+        ..Batch::default()
+    };
+    let spool = Spool::open(dir.path(), 64 << 20).unwrap();
+    for n in 0..5 {
+        spool.put(&big(n)).await.unwrap();
+    }
+    let groups = Mutex::new(Vec::new());
+    let write = |b: Arc<Batch>| {
+        groups.lock().unwrap().push(apart(&b).collect::<Vec<_>>());
+        let files = batch_files(dir.path()).len();
+        assert_eq!(files, 5 - 2 * (groups.lock().unwrap().len() - 1));
+        async { Ok(()) }
+    };
+    spool.run(write, spool.drained()).await.unwrap();
+    let sizes: Vec<usize> = groups.lock().unwrap().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [2, 2, 1]);
+    assert!(groups.into_inner().unwrap().concat() == (0..5).map(big).collect::<Vec<_>>());
+}
+
+/// Rows that come one by one are gathered; who waits for the end does not wait for the pace.
+#[tokio::test]
+async fn few_writes_for_many_small_batches_and_no_wait_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+    let (writes, taken) = (AtomicU64::new(0), AtomicU64::new(0));
+    let write = |b: Arc<Batch>| {
+        writes.fetch_add(1, Ordering::Relaxed);
+        taken.fetch_add(b.raws.len() as u64, Ordering::Relaxed);
+        async { Ok(()) }
+    };
+    let put = async {
+        for n in 0..30 {
+            spool.put(&batch(n)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let began = std::time::Instant::now();
+        spool.drained().await;
+        began.elapsed()
+    };
+    let mut waited = Duration::MAX;
+    spool
+        .run(write, async { waited = put.await })
+        .await
+        .unwrap();
+    assert_eq!(taken.into_inner(), 30);
+    let writes = writes.into_inner();
+    assert!((2..=8).contains(&writes), "{writes}");
+    assert!(waited < Duration::from_millis(300), "{waited:?}");
 }

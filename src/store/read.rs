@@ -42,6 +42,8 @@ struct Reach {
     full: i64,
     complete: u64,
     complete_full: u64,
+    deleted: i64,
+    complete_deleted: u64,
 }
 
 #[derive(Debug, Row, Deserialize)]
@@ -147,6 +149,12 @@ impl Store {
                     .watermarks
                     .insert(reach.list.clone(), Ts(reach.watermark));
             }
+            // Nothing is metered up to there, but what a collector knows of the deleted ones reaches that far.
+            if reach.complete == 0 && reach.complete_deleted > 0 {
+                memory
+                    .watermarks
+                    .insert(reach.list.clone(), Ts(reach.deleted));
+            }
             if reach.complete_full > 0 {
                 memory.full_watermarks.insert(reach.list, Ts(reach.full));
             }
@@ -196,7 +204,8 @@ impl Store {
             .query(
                 "SELECT p.cloud AS cloud, p.list AS list,
                     maxIf(p.watermark, p.mode IN ('full', 'changes')) AS watermark, maxIf(p.watermark, p.mode = 'full') AS full,
-                    countIf(p.mode IN ('full', 'changes')) AS complete, countIf(p.mode = 'full') AS complete_full
+                    countIf(p.mode IN ('full', 'changes')) AS complete, countIf(p.mode = 'full') AS complete_full,
+                    maxIf(p.watermark, p.mode = 'deleted') AS deleted, countIf(p.mode = 'deleted') AS complete_deleted
                  FROM passes AS p WHERE p.outcome = 'complete' AND p.stored_at <= fromUnixTimestamp64Micro(?, 'UTC') GROUP BY cloud, list",
             )
             .bind(micros(as_of));

@@ -209,9 +209,13 @@ async fn passes_memory_and_filters() {
         Value::label("web'1\\")
     );
     assert!(open["silent"].sighted.is_empty());
+    // The list of deleted ones too: a collector that restarts need not read it again.
     assert_eq!(
         memory.watermarks,
-        BTreeMap::from([("servers".to_owned(), Ts::from_second(200))])
+        BTreeMap::from([
+            ("servers".to_owned(), Ts::from_second(200)),
+            ("servers.deleted".to_owned(), Ts::from_second(150)),
+        ])
     );
     assert_eq!(
         memory.full_watermarks,
