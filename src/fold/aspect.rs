@@ -2,6 +2,7 @@
 
 use super::{TOLERANCE_S, is_exact};
 use crate::domain::{Aspect, Evidence, Fact, Known, Span, Ts, Value};
+use std::collections::BTreeSet;
 
 /// A change of value at a time.
 #[derive(Debug, Clone)]
@@ -60,9 +61,15 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let events = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Event);
     let first_event = events().map(|(_, f)| f.at).min();
     let ended_by_event = events().any(|(_, f)| f.value == Value::Gone);
+    // What was read later of a change may name what it led to; then it is not untold.
+    let named: BTreeSet<Ts> = events()
+        .filter(|(_, f)| f.value.known().is_some())
+        .map(|(_, f)| f.at)
+        .collect();
     let mut exact: Vec<&(u64, &Fact)> = facts
         .iter()
         .filter(|(_, f)| match (f.evidence, &f.value) {
+            (Evidence::Event, Value::Unknown) => !named.contains(&f.at),
             (Evidence::Record, Value::Gone) => !ended_by_event,
             (Evidence::Record, _) => first_event.is_none_or(|e| f.at.plus_seconds(TOLERANCE_S) < e),
             (evidence, _) => is_exact(evidence),

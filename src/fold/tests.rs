@@ -291,6 +291,34 @@ fn flavors_come_from_sightings_between_the_events() {
 }
 
 #[test]
+fn a_change_left_untold_is_named_by_what_was_read_later_or_stays_a_gap() {
+    let untold = Fact {
+        value: Value::Unknown,
+        ..event(180, 200, "")
+    };
+    let life = |more: &[Fact]| {
+        let base = [
+            event(90, 100, "active"),
+            untold.clone(),
+            event(300, 320, "active"),
+        ];
+        states(base.iter().chain(more).cloned().collect())
+    };
+    assert_eq!(life(&[]), "active 100..200, gap 200..320, active 320..");
+    assert_eq!(
+        life(&[sighting(200, 260, "shelved_offloaded")]),
+        "active 100..200, shelved_offloaded 200..320, active 320.."
+    );
+    // Whichever of the two has the greater id.
+    for name in ["shelved", "shelved_offloaded", "a", "b", "c", "d"] {
+        assert_eq!(
+            life(&[event(200, 200, name)]),
+            format!("active 100..200, {name} 200..320, active 320..")
+        );
+    }
+}
+
+#[test]
 fn equal_neighbours_merge_and_half_seconds_floor_once() {
     let mut a = event(100, 100, "active");
     a.at = Ts(100_900_000);

@@ -9,6 +9,7 @@ mod month;
 mod one_way_law;
 mod openstack;
 mod order_free;
+mod outage;
 mod simulate;
 mod store;
 mod truth;

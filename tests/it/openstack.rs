@@ -107,7 +107,8 @@ async fn a_healthy_cloud_is_read_wholly_and_once() {
     complete(&passes);
     assert_eq!(
         (passes["servers"].facts, passes["servers"].requests),
-        (0, 3)
+        (0, 4),
+        "three pages, and who ended since"
     );
     assert!(!passes.contains_key("servers.deleted"), "once per store");
 }
@@ -126,7 +127,8 @@ async fn a_new_process_writes_nothing_again() {
     complete(&passes);
     assert_eq!(
         (passes["servers"].facts, passes["servers"].requests),
-        (0, 2)
+        (0, 3),
+        "two pages, and who ended since"
     );
 }
 

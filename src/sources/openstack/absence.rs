@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 const UNPROVEN_MAX: usize = 10;
 
 impl Reader<'_> {
-    /// After a complete full list: finds out about every remembered server that it did not show.
+    /// After a complete full list: finds out about every server that it did not show, be it remembered or not.
     pub(super) async fn end_missing(
         &mut self,
         listed: &Listed,
@@ -33,20 +33,19 @@ impl Reader<'_> {
             .filter(|id| !listed.ids.contains(*id))
             .cloned()
             .collect();
-        if missing.is_empty() {
+        let watermark = self.memory.watermarks.get(SERVERS);
+        if missing.is_empty() && watermark.is_none() {
+            // The first pass of all: the list of deleted ones is read by itself.
             return Ok(());
         }
-        // One request tells of most of them when they ended. Soft-deleted ones are here too, alive.
-        let since = self
-            .memory
-            .watermarks
-            .get(SERVERS)
-            .map_or(String::new(), |w| {
-                format!(
-                    "&changes-since={}",
-                    Ts::from_second(w.plus_seconds(-OVERLAP_S).second())
-                )
-            });
+        // One request tells of most of them when they ended, and of those that came and went since the last pass: no whole list ever shows these.
+        // Soft-deleted ones are here too, alive.
+        let since = watermark.map_or(String::new(), |w| {
+            format!(
+                "&changes-since={}",
+                Ts::from_second(w.plus_seconds(-OVERLAP_S).second())
+            )
+        });
         let path = format!(
             "/servers/detail?all_tenants=1&deleted=true{since}&limit={}",
             self.conf.page_size

@@ -145,6 +145,11 @@ impl Action {
             if let Some(state) = self.state_after(&event.event, all) {
                 drafts.push(change(Aspect::State, state));
             }
+            if self.action == "unshelve"
+                && let Some((state, since)) = shelved_before(&event.event, all, self.start_time)
+            {
+                drafts.push(draft(Aspect::State, since, since, Value::label(state)));
+            }
             if self.changes_flavor(&event.event, all) {
                 drafts.push(change(Aspect::Flavor, Value::Unknown));
             }
@@ -165,6 +170,9 @@ impl Action {
             "compute_pause_instance" => "paused",
             "compute_suspend_instance" => "suspended",
             "compute_rescue_instance" => "rescued",
+            // With an offload time of 0 Nova offloads within this event, and nothing tells of it but what comes later: an offload's own event, an unshelve,
+            // a sighting.
+            "compute_shelve_instance" if !self.offloaded_later() => return Some(Value::Unknown),
             "compute_shelve_instance" => "shelved",
             "compute_shelve_offload_instance" => "shelved_offloaded",
             "compute_finish_resize" => "resized",
@@ -176,6 +184,14 @@ impl Action {
             _ => return None,
         };
         Some(Value::label(state))
+    }
+
+    fn offloaded_later(&self) -> bool {
+        let is_offload = |e: &Event| e.event == "compute_shelve_offload_instance";
+        self.events
+            .iter()
+            .flatten()
+            .any(|e| is_offload(e) && e.success().is_some())
     }
 
     /// True where the event is a boundary between two sizes; it names neither.
@@ -213,6 +229,21 @@ fn power_before(all: &[Action], t: Ts) -> &'static str {
     } else {
         "active"
     }
+}
+
+/// What an unshelved server was, and since when: one that was on its host still is started there, one that was offloaded is scheduled anew
+/// (`nova/conductor/manager.py`, `unshelve_instance`). The action that shelved it was last updated when it had become so.
+fn shelved_before(event: &str, all: &[Action], t: Ts) -> Option<(&'static str, Ts)> {
+    let state = match event {
+        "compute_unshelve_instance" => "shelved_offloaded",
+        "compute_start_instance" => "shelved",
+        _ => return None,
+    };
+    let shelve = all
+        .iter()
+        .filter(|a| a.action.starts_with("shelve") && !a.failed() && a.start_time < t)
+        .max_by_key(|a| a.start_time)?;
+    Some((state, shelve.updated_at.filter(|since| *since <= t)?))
 }
 
 fn draft(aspect: Aspect, at: Ts, from: Ts, value: Value) -> Draft {

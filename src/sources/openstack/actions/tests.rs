@@ -242,7 +242,8 @@ fn every_event_that_counts_has_its_state_and_failures_have_none() {
         ("compute_resume_instance", "active"),
         ("compute_rescue_instance", "rescued"),
         ("compute_unrescue_instance", "active"),
-        ("compute_shelve_instance", "shelved"),
+        // Or offloaded at once: the event does not tell.
+        ("compute_shelve_instance", "-"),
         ("compute_shelve_offload_instance", "shelved_offloaded"),
         ("compute_unshelve_instance", "active"),
         ("compute_rebuild_instance", "active"),
@@ -272,6 +273,48 @@ fn every_event_that_counts_has_its_state_and_failures_have_none() {
     )
     .facts(&[], true);
     assert_eq!(end[0].value, Value::Gone);
+}
+
+#[test]
+fn what_a_shelve_led_to_is_told_by_what_came_after() {
+    let shelve = |more: &[(&str, &str, &str, &str)]| {
+        let first = ("compute_shelve_instance", "08:00:00", "08:00:20", "Success");
+        made("shelve", &[&[first], more].concat())
+    };
+    let offload = (
+        "compute_shelve_offload_instance",
+        "09:00:20",
+        "09:00:25",
+        "Success",
+    );
+    let facts = shelve(&[offload]).facts(&[], true);
+    assert_eq!(
+        facts.iter().map(label).collect::<Vec<_>>(),
+        ["shelved", "shelved_offloaded"]
+    );
+    for (event, before) in [
+        ("compute_unshelve_instance", "shelved_offloaded"),
+        ("compute_start_instance", "shelved"),
+    ] {
+        let unshelve = made("unshelve", &[(event, "10:00:00", "10:00:09", "Success")]);
+        let all = [
+            unshelve.clone(),
+            Action {
+                updated_at: Some(ts("08:00:20")),
+                ..shelve(&[])
+            },
+        ];
+        let facts = unshelve.facts(&all, true);
+        assert_eq!(
+            facts.iter().map(|d| (label(d), d.at)).collect::<Vec<_>>(),
+            [("active", ts("10:00:09")), (before, ts("08:00:20"))]
+        );
+        // Before 2.58 actions do not say when they were over: then nobody guesses.
+        assert_eq!(
+            unshelve.facts(&[unshelve.clone(), shelve(&[])], true).len(),
+            1
+        );
+    }
 }
 
 #[test]
