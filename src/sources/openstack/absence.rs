@@ -33,10 +33,11 @@ impl Reader<'_> {
             .filter(|id| !listed.ids.contains(*id))
             .cloned()
             .collect();
-        if missing.is_empty() {
+        if missing.is_empty() && !self.memory.watermarks.contains_key(SERVERS) {
             return Ok(());
         }
-        // One request tells of most of them when they ended. Soft-deleted ones are here too, alive.
+        // One request tells of most of them when they ended; and of those that lived and died since the last complete pass (while no collector ran, say),
+        // which nobody misses. Soft-deleted ones are here too, alive.
         let since = self
             .memory
             .watermarks
