@@ -62,13 +62,7 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
         passes.extend(touched?.passes);
     }
     delivered(&parts.spool).await?;
-    refresh::rebuild(
-        &parts,
-        &Rules::of(&parts.config)?,
-        true,
-        &std::collections::BTreeSet::new(),
-    )
-    .await?;
+    refresh::rebuild_all(&parts, &Rules::of(&parts.config)?).await?;
     let _ = stop.send(true);
     drainer.await?;
     parts.store.close().await?;

@@ -145,7 +145,7 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     }
     progress.done();
     collect::delivered(&parts.spool).await?;
-    refresh::rebuild(&parts, &Rules::of(&parts.config)?, true, &BTreeSet::new()).await?;
+    refresh::rebuild_all(&parts, &Rules::of(&parts.config)?).await?;
     let _ = stop.send(true);
     drainer.await?;
     server.await??;

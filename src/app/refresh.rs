@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, watch};
 
 /// How often the gauges about usage are computed.
 const GAUGES_EVERY: Duration = Duration::from_secs(60);
+/// Attempts at the end of a command.
+const REBUILDS_MAX: u32 = 3;
 /// Resources asked for in one query.
 const AT_ONCE: usize = 500;
 
@@ -69,8 +71,21 @@ pub(super) async fn refresh(
     }
 }
 
+/// Rebuilds the pieces of all servers at the end of a command; again when the engine went with another command, which had started it.
+pub(super) async fn rebuild_all(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
+    for _ in 1..REBUILDS_MAX {
+        match rebuild(parts, rules, true, &BTreeSet::new()).await {
+            Err(UsageError::Store(e)) if e.is_transient() => {
+                tracing::warn!(error = %e, "the SQL views are behind; trying again");
+            }
+            done => return done,
+        }
+    }
+    rebuild(parts, rules, true, &BTreeSet::new()).await
+}
+
 /// Rebuilds the pieces of all servers, or of those named.
-pub(super) async fn rebuild(
+async fn rebuild(
     parts: &Parts,
     rules: &Rules,
     all: bool,

@@ -73,6 +73,14 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(config: &config::Store, program: Program) -> Result<Self, StoreError> {
+        // An engine ends with the process that started it, also under those that have just joined it.
+        match Self::open_once(config, program.clone()).await {
+            Err(e) if e.is_silence() => Self::open_once(config, program).await,
+            done => done,
+        }
+    }
+
+    async fn open_once(config: &config::Store, program: Program) -> Result<Self, StoreError> {
         let insert_timeout = Duration::from_secs(u64::from(config.insert_timeout_s));
         let (client, place, database, embedded) = match &config.at {
             config::StoreAt::Embedded { memory_max_bytes } => {

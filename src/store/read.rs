@@ -85,6 +85,14 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn memory(&self, cloud: &str) -> Result<Memory, StoreError> {
+        // By the second attempt an engine that had gone is replaced.
+        match self.memory_once(cloud).await {
+            Err(e) if e.is_silence() => self.memory_once(cloud).await,
+            done => done,
+        }
+    }
+
+    async fn memory_once(&self, cloud: &str) -> Result<Memory, StoreError> {
         const DOING: &str = "remember a cloud";
         let mut memory = Memory::default();
         let open = self.client().query(OPEN).bind(cloud);

@@ -51,6 +51,13 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn put_definition(&self, kind: &str, body: &str) -> Result<String, StoreError> {
+        match self.put_definition_once(kind, body).await {
+            Err(e) if e.is_silence() => self.put_definition_once(kind, body).await,
+            done => done,
+        }
+    }
+
+    async fn put_definition_once(&self, kind: &str, body: &str) -> Result<String, StoreError> {
         let hash = digest::sha256_hex(body.as_bytes());
         let latest = self.definition(kind, Ts::MAX).await?;
         if latest.is_none_or(|(known, ..)| known != hash) {

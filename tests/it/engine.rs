@@ -286,12 +286,26 @@ async fn an_engine_ends_with_its_parent_and_leaves_another_alone() {
     assert_eq!(second.code(), Some(75));
     let joined = harness::open(dir.path()).await;
     assert!(!joined.is_alone(), "another started it");
-    drop(joined);
 
     parent.kill().unwrap();
     parent.wait().unwrap();
     let lock = std::fs::File::open(engine.join("lock")).unwrap();
     wait("it ends with its parent", &|| lock.try_lock().is_ok());
+    drop(lock);
+
+    // Who had joined it does not wait for one that is gone, but starts its own.
+    let began = std::time::Instant::now();
+    let one = fact("c", "a", Aspect::State, Evidence::Event, 1, Value::Gone);
+    let batch = Batch {
+        facts: vec![one],
+        ..Batch::default()
+    };
+    assert!(joined.write(&batch).await.unwrap_err().is_transient());
+    joined.write(&batch).await.unwrap();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(joined.is_alone());
+    joined.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,16 @@ impl Plimsoll {
         self.dir.path()
     }
 
+    /// The same directory with another configuration.
+    pub(crate) fn configured(self, config: std::path::PathBuf) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// The command, ready to run.
     pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let mut c = std::process::Command::new(env!("CARGO_BIN_EXE_plimsoll"));
@@ -68,7 +78,7 @@ impl Plimsoll {
             .arg("--config")
             .arg(&self.config)
             .arg("--data-dir")
-            .arg(self.dir.path().join("data"));
+            .arg(self.data());
         c.env("PLIMSOLL_LOG", "warn")
             .env("NO_COLOR", "1")
             .stdin(std::process::Stdio::null());

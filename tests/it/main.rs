@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod dashboards;
+mod durability;
 mod engine;
 mod grafana;
 mod harness;
+mod made_up;
 mod month;
 mod one_way_law;
 mod openstack;

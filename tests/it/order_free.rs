@@ -1,12 +1,15 @@
-//! Invariant 2 in the store: any duplicates, in any order and cut, by two writers, read back the same.
+//! Invariant 2: any duplicates, in any order and cut, by two writers or two collectors, read back the same, to the byte of usage and exports.
 
-use crate::harness::{self, everything, fact, read};
+use crate::{
+    harness::{self, Plimsoll, everything, fact, json, read},
+    made_up::{MONTH, MadeUp},
+};
 use plimsoll::domain::{Aspect, Batch, Evidence, Fact, Known, Ts, Value};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Stdio};
 
 fn any_fact() -> impl Strategy<Value = Fact> {
     let value = prop_oneof![
@@ -137,4 +140,110 @@ async fn duplicates_and_reorderings_read_back_the_same() {
     let (one, ran) = cases.await.unwrap();
     assert!(ran >= 24);
     one.close().await.unwrap();
+}
+
+/// Times of collection, in days of the month; the last one lies behind its end.
+const DAYS: [i64; 4] = [6, 14, 23, 32];
+
+/// What `usage` and `export` give as of `t`: file name -> bytes.
+fn outputs(p: &Plimsoll, t: &str) -> BTreeMap<String, Vec<u8>> {
+    let usage = p.ok(&["usage", "--month", MONTH, "--as-of", t, "--format", "json"]);
+    assert!(json(&usage)["rows"].as_array().unwrap().len() > 100);
+    let mut outputs = BTreeMap::from([("usage".to_owned(), usage.into_bytes())]);
+    for format in ["csv", "jsonl"] {
+        let out = p.dir().join(format);
+        let to = out.to_str().unwrap();
+        p.ok(&[
+            "export", "--month", MONTH, "--as-of", t, "--format", format, "--out", to,
+        ]);
+        for file in std::fs::read_dir(&out).unwrap().map(|f| f.unwrap()) {
+            let name = format!("{format}/{}", file.file_name().display());
+            outputs.insert(name, std::fs::read(file.path()).unwrap());
+        }
+    }
+    outputs
+}
+
+/// Two collectors at one moment, on one engine, which goes with the one that started it.
+fn collect_by_two(p: &Plimsoll) {
+    let both = [(); 2].map(|()| {
+        let mut c = p.command(&["collect"]);
+        c.stdout(Stdio::piped()).stderr(Stdio::piped());
+        c.spawn().unwrap()
+    });
+    for one in both {
+        let ended = one.wait_with_output().unwrap();
+        let words = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{words}");
+    }
+}
+
+/// All facts and passes of a store, one a batch.
+async fn in_pieces(p: &Plimsoll, cloud: &str) -> Vec<Batch> {
+    let store = harness::open(&p.data()).await;
+    let facts = harness::facts(&store, cloud).await;
+    let ids = store.json("SELECT DISTINCT id FROM passes").await.unwrap();
+    let ids: Vec<u64> = ids
+        .iter()
+        .map(|r| r["id"].as_str().unwrap().parse().unwrap())
+        .collect();
+    let passes = store.passes(&ids).await.unwrap();
+    store.close().await.unwrap();
+    let of_fact = facts.into_iter().map(|f| Batch {
+        facts: vec![f],
+        ..Batch::default()
+    });
+    let of_pass = passes.into_iter().map(|p| Batch {
+        passes: vec![p],
+        ..Batch::default()
+    });
+    of_fact.chain(of_pass).collect()
+}
+
+/// The same cloud, collected once; collected twice by two collectors at once; and its facts in any order, in other batches, each sent twice: the same bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_collectors_at_once_and_shuffled_batches_give_the_same_bytes() {
+    let cloud = MadeUp::serve(9).await;
+    let (once, twice, shuffled) = (cloud.reader(), cloud.reader(), cloud.reader());
+    for day in DAYS {
+        cloud.set(cloud.period.from.plus_seconds(day * 86_400));
+        once.ok(&["collect"]);
+        collect_by_two(&twice);
+        collect_by_two(&twice);
+    }
+    let mut pieces = in_pieces(&once, &cloud.cloud).await;
+    assert!(pieces.len() > 1_000, "{}", pieces.len());
+    let mut order = 1_u64;
+    pieces.sort_by_cached_key(|_| {
+        order = order
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        order >> 20
+    });
+    {
+        // Keeps the definitions in force, as a collector does when it starts.
+        let scratch = shuffled.dir().join("scratch");
+        let to = scratch.to_str().unwrap();
+        shuffled.ok(&["export", "--month", MONTH, "--format", "csv", "--out", to]);
+        let one = harness::open(&shuffled.data()).await;
+        let two = harness::open(&shuffled.data()).await;
+        for some in pieces.chunks(97) {
+            let mut batch = Batch::default();
+            some.iter().cloned().for_each(|b| batch.append(b));
+            let (a, b) = tokio::join!(one.write(&batch), two.write(&batch));
+            a.and(b).unwrap();
+        }
+        drop(two);
+        one.close().await.unwrap();
+    }
+    let now = plimsoll::net::Clock::System.now().to_string();
+    let want = outputs(&once, &now);
+    assert!(want.len() >= 9, "{:?}", want.keys());
+    for other in [&twice, &shuffled] {
+        let got = outputs(other, &now);
+        assert!(got.keys().eq(want.keys()), "{:?}", got.keys());
+        for (name, bytes) in &want {
+            assert!(got[name] == *bytes, "{name} differs");
+        }
+    }
 }
