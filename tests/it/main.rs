@@ -3,6 +3,7 @@
 
 mod dashboards;
 mod engine;
+mod fuzzed;
 mod grafana;
 mod harness;
 mod month;
