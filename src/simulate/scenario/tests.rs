@@ -51,7 +51,7 @@ fn errors_name_what_is_wrong() {
         Scenario::parse("x", &LEAST.replace("60", "1.5"))
             .unwrap_err()
             .to_string()
-            .contains("not used")
+            .contains("1.5")
     );
 }
 
