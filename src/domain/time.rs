@@ -1,6 +1,6 @@
 //! Time as the facts carry it: microseconds of UTC since 1970, floored to the second once when spans are counted.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -47,23 +47,22 @@ impl Ts {
         Self(self.0 + s * 1_000_000)
     }
 
-    /// Reads RFC 3339, an HTTP date (RFC 9110), or OpenStack's form without a zone (UTC).
+    /// Reads RFC 3339, an HTTP date (RFC 9110), or OpenStack's form without a zone (UTC). Years have four digits, as in RFC 3339.
     ///
     /// # Errors
     /// [`BadTime`] when it is none of these.
     pub fn parse(text: &str) -> Result<Self, BadTime> {
         let t = text.trim();
-        if let Ok(d) = DateTime::parse_from_rfc3339(t) {
-            return Ok(Self(d.timestamp_micros()));
-        }
-        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
-            if let Ok(d) = NaiveDateTime::parse_from_str(t, form) {
-                return Ok(Self(d.and_utc().timestamp_micros()));
-            }
-        }
-        DateTime::parse_from_rfc2822(t)
+        let naive = |form| NaiveDateTime::parse_from_str(t, form).map(|d| d.and_utc());
+        DateTime::parse_from_rfc3339(t)
+            .map(|d| d.to_utc())
+            .or_else(|_| naive("%Y-%m-%dT%H:%M:%S%.f"))
+            .or_else(|_| naive("%Y-%m-%d %H:%M:%S%.f"))
+            .or_else(|_| DateTime::parse_from_rfc2822(t).map(|d| d.to_utc()))
+            .ok()
+            .filter(|d| (0..=9999).contains(&d.year()))
             .map(|d| Self(d.timestamp_micros()))
-            .map_err(|_| BadTime(text.to_owned()))
+            .ok_or_else(|| BadTime(text.to_owned()))
     }
 
     /// As chrono sees it; `None` far outside the calendar.
@@ -113,6 +112,8 @@ mod tests {
             assert_eq!(Ts::parse(form), Ok(want), "{form}");
         }
         assert!(Ts::parse("yesterday").is_err());
+        // It would lie beyond the end of time.
+        assert!(Ts::parse("Mon, 23 Nov 202026 08:51:58 GMT").is_err());
         assert_eq!(Ts::parse(&want.to_http_date()), Ok(want));
     }
 

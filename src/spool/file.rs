@@ -60,6 +60,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Batch, String> {
     serde_json::from_slice(body).map_err(|e| format!("its JSON is not a batch: {e}"))
 }
 
+/// Reads any bytes as a file of the spool, for fuzzing; what is accepted is written back the same.
+pub(super) fn fuzzed(bytes: &[u8]) -> bool {
+    let Ok(batch) = decode(bytes) else {
+        return false;
+    };
+    let again = encode(&batch).map(|b| decode(&b));
+    assert!(matches!(again, Ok(Ok(same)) if same == batch));
+    true
+}
+
 /// Puts bytes under `name` in `dir`, durably. After an error nothing is there under that name, unless only the last sync failed.
 pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));

@@ -10,6 +10,13 @@ mod lane;
 
 pub use drain::NotStored;
 
+/// Entry for fuzzing: reads any bytes as a file of the spool; panics where it should not.
+#[doc(hidden)]
+#[must_use]
+pub fn fuzzed(bytes: &[u8]) -> bool {
+    file::fuzzed(bytes)
+}
+
 use crate::domain::Batch;
 use lane::Lane;
 use std::{

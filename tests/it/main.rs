@@ -4,6 +4,7 @@
 mod dashboards;
 mod durability;
 mod engine;
+mod fuzzed;
 mod grafana;
 mod harness;
 mod made_up;

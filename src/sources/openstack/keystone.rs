@@ -184,7 +184,8 @@ fn known(project: Project, domains: &BTreeMap<String, String>) -> Known {
         );
         attrs.insert(attr::DOMAIN_ID.to_owned(), id);
     }
-    let mut tags = project.tags;
+    // One a line: a line feed within a tag must not make two of it.
+    let mut tags: Vec<String> = project.tags.iter().map(|t| t.replace('\n', " ")).collect();
     tags.sort_unstable();
     if !tags.is_empty() {
         attrs.insert(attr::TAGS.to_owned(), tags.join("\n"));
@@ -196,9 +197,32 @@ fn known(project: Project, domains: &BTreeMap<String, String>) -> Known {
     }
 }
 
+/// See [`super::fuzzed::project`].
+pub(super) fn fuzzed(bytes: &[u8]) -> bool {
+    let Ok(project) = serde_json::from_slice::<Project>(bytes) else {
+        return false;
+    };
+    let (name, tags) = (project.name.clone(), project.tags.clone());
+    let known = known(project, &BTreeMap::new());
+    assert_eq!(known.label, name);
+    let lines = known
+        .attrs
+        .get(attr::TAGS)
+        .map_or(0, |t| t.split('\n').count());
+    assert_eq!(lines, tags.len(), "a tag became two, or two became one");
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_feed_makes_no_second_tag_of_one() {
+        assert!(fuzzed(
+            br#"{"id": "p", "name": "n", "tags": ["a\ncontract:CO-002", ""]}"#
+        ));
+    }
 
     #[test]
     fn a_recorded_project_with_domain_and_tags() {

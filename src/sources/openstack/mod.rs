@@ -8,6 +8,8 @@ mod actions;
 mod catalogue;
 mod check;
 mod flavors;
+#[doc(hidden)]
+pub mod fuzzed;
 mod hint;
 mod keystone;
 mod pages;

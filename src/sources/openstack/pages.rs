@@ -180,7 +180,7 @@ impl Pager {
     }
 }
 
-fn marker_of(href: &str) -> Option<String> {
+pub(super) fn marker_of(href: &str) -> Option<String> {
     let base = Url::parse("http://relative/").ok()?;
     let url = base.join(href).ok()?;
     url.query_pairs()
@@ -189,7 +189,7 @@ fn marker_of(href: &str) -> Option<String> {
 }
 
 /// The id of an item of which perhaps nothing else can be read.
-fn id_of(body: &str, name: &str) -> Option<String> {
+pub(super) fn id_of(body: &str, name: &str) -> Option<String> {
     let fields: HashMap<String, &RawValue> = serde_json::from_str(body).ok()?;
     serde_json::from_str(fields.get(name)?.get()).ok()
 }

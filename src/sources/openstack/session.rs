@@ -368,6 +368,27 @@ fn join(base: &Url, path: &str) -> Result<Url, SourceError> {
     })
 }
 
+/// See [`super::fuzzed::token`].
+pub(super) fn fuzzed(bytes: &[u8]) -> bool {
+    let Ok(answer) = serde_json::from_slice::<AuthAnswer>(bytes) else {
+        return false;
+    };
+    for interface in ["public", "internal"] {
+        if let Ok((url, _)) = find_endpoint(&answer.token.catalog, "compute", None, interface) {
+            let root = at_version(&url, "v2.1");
+            assert_eq!(
+                at_version(&root, "v2.1"),
+                root,
+                "the root of a root is itself"
+            );
+        }
+    }
+    for time in [&answer.token.issued_at, &answer.token.expires_at] {
+        let _ = time.as_deref().map(Ts::parse);
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,216 @@
+//! Every parser of foreign bytes on mutations of what was recorded or is shipped: no panic, no hang, and what is accepted keeps its promise.
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+use plimsoll::{
+    domain::{Batch, Raw},
+    spool::Spool,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+use targets::TARGETS;
+
+/// Time for each target, and the most that one case may take in an unoptimised build on a busy machine.
+const BUDGET: Duration = Duration::from_secs(5);
+const CASE_MAX: Duration = Duration::from_secs(5);
+
+fn read(path: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The items of a recorded list, one seed each.
+fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
+    let list: Value = serde_json::from_slice(&read(path)).unwrap();
+    let items = list[key].as_array().unwrap().iter();
+    items.map(|i| serde_json::to_vec(i).unwrap()).collect()
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    const NOVA: &str = "tests/captures/openstack/nova";
+    const KEYSTONE: &str = "tests/captures/openstack/keystone";
+    match target {
+        "server" | "page" => {
+            let lists = [
+                "servers-detail-all_tenants-latest",
+                "servers-detail-deleted-only",
+            ];
+            let mut all: Vec<Vec<u8>> = lists
+                .iter()
+                .flat_map(|l| items(&format!("{NOVA}/{l}.json"), "servers"))
+                .collect();
+            if target == "page" {
+                all.push(b"http://127.0.0.1:8774/v2.1/servers/detail?limit=5&marker=75-8".to_vec());
+            }
+            all
+        }
+        "action" => ["resized-show-resize", "resized-show-confirmResize"]
+            .map(|f| {
+                let shown: Value =
+                    serde_json::from_slice(&read(&format!("{NOVA}/instance-actions/{f}.json")))
+                        .unwrap();
+                serde_json::to_vec(&shown["instanceAction"]).unwrap()
+            })
+            .into(),
+        "flavor" => items(&format!("{NOVA}/flavors-detail.json"), "flavors"),
+        "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
+        "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
+        "spool_file" => vec![spool_file()],
+        "time" => [
+            "2026-11-23T08:51:58Z",
+            "2026-11-23T08:51:58.000000",
+            "Mon, 23 Nov 2026 08:51:58 GMT",
+        ]
+        .map(|t| t.as_bytes().to_vec())
+        .into(),
+        "decimal" => ["0.0125", "1234567890.123456789", "-3"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
+        "yaml" => vec![read("deploy/quickstart.yaml"), read("deploy/plimsoll.yaml")],
+        "price_book" => vec![read("deploy/prices/nordic-2026.yaml")],
+        "scenario" => vec![read("deploy/scenarios/awkward.yaml")],
+        other => panic!("no seeds for {other}"),
+    }
+}
+
+/// A file as the spool itself writes it.
+fn spool_file() -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+    let batch = Batch {
+        raws: vec![Raw::new(r#"{"id": "x"}"#)],
+        ..Batch::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(spool.put(&batch)).unwrap();
+    let mut files = walk(dir.path());
+    files.retain(|f| f.starts_with(b"plimsoll"));
+    files.remove(0)
+}
+
+fn walk(dir: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|p| {
+            if p.is_dir() {
+                walk(&p)
+            } else {
+                vec![fs::read(&p).unwrap()]
+            }
+        })
+        .collect()
+}
+
+/// Chance from a seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % u64::try_from(n.max(1)).unwrap()).unwrap()
+    }
+}
+
+/// Bytes cut, doubled, swapped, flipped, replaced by what parsers stumble over, or crossed with another seed.
+fn mutated(seeds: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
+    const ODD: [&[u8]; 14] = [
+        b"null",
+        b"-1",
+        b"9223372036854775807",
+        b"1e400",
+        b"\"\"",
+        b"[]",
+        b"{}",
+        b"\\n",
+        b"\\ud800",
+        b"\xff",
+        "\u{202e}".as_bytes(),
+        b"0000-00-00T00:00:00Z",
+        b"[[[[[[[[",
+        b"&a *a",
+    ];
+    let mut below = |n: usize| chance.below(n);
+    let mut bytes = seeds[below(seeds.len())].clone();
+    for _ in 0..=below(4) {
+        let (a, b) = (below(bytes.len() + 1), below(bytes.len() + 1));
+        let (from, to) = (a.min(b), a.max(b).min(a.min(b) + 1 + below(40)));
+        match below(7) {
+            0 => bytes.truncate(from),
+            1 => drop(bytes.drain(from..to.min(bytes.len()))),
+            2 => {
+                let part = bytes[from..to.min(bytes.len())].to_vec();
+                bytes.splice(b..b, part);
+            }
+            3 if a < bytes.len() && b < bytes.len() => bytes.swap(a, b),
+            4 if a < bytes.len() => bytes[a] ^= 1 << below(8),
+            5 => {
+                let other = &seeds[below(seeds.len())];
+                let cut = below(other.len() + 1);
+                bytes.splice(from.., other[cut..].iter().copied());
+            }
+            _ => drop(bytes.splice(
+                from..to.min(bytes.len()),
+                ODD[below(ODD.len())].iter().copied(),
+            )),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_bytes_make_a_parser_panic_hang_or_break_its_promise() {
+    std::thread::scope(|scope| {
+        for (name, target) in TARGETS {
+            scope.spawn(move || {
+                let seeds = seeds(name);
+                for (n, seed) in seeds.iter().enumerate() {
+                    assert!(target(seed), "{name}: seed {n} is not accepted");
+                }
+                let (mut chance, began) = (Chance(1), Instant::now());
+                let (mut cases, mut accepted) = (0_u32, 0_u32);
+                while began.elapsed() < BUDGET || cases < 50 {
+                    let bytes = mutated(&seeds, &mut chance);
+                    let case = Instant::now();
+                    let told = std::panic::catch_unwind(|| target(&bytes));
+                    let shown = String::from_utf8_lossy(&bytes);
+                    assert!(
+                        case.elapsed() < CASE_MAX,
+                        "{name} took {:?} for:\n{shown}",
+                        case.elapsed()
+                    );
+                    accepted +=
+                        u32::from(told.unwrap_or_else(|_| panic!("{name} broke on:\n{shown}")));
+                    cases += 1;
+                }
+                println!("{name}: {cases} cases, {accepted} accepted");
+            });
+        }
+    });
+}
+
+#[test]
+fn every_target_has_a_binary() {
+    let manifest = String::from_utf8(read("fuzz/Cargo.toml")).unwrap();
+    let mut named: Vec<&str> = manifest
+        .split("[[bin]]")
+        .skip(1)
+        .filter_map(|bin| bin.split('"').nth(1))
+        .collect();
+    let mut targets = TARGETS.map(|(name, _)| name);
+    named.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(named, targets);
+    assert!(
+        TARGETS.iter().all(|(name, _)| !targets::run(name, b"\xff")) && !targets::run("none", b"")
+    );
+}
