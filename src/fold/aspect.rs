@@ -58,13 +58,22 @@ pub(super) fn fold(aspect: Aspect, facts: &[(u64, &Fact)]) -> Folded {
 /// What events and records say, sorted; nothing after the first end.
 fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let events = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Event);
-    let first_event = events().map(|(_, f)| f.at).min();
+    let first_event = events().map(|(_, f)| *f).min_by_key(|f| f.at);
     let ended_by_event = events().any(|(_, f)| f.value == Value::Gone);
+    let created = facts
+        .iter()
+        .filter(|(_, f)| f.evidence == Evidence::Record)
+        .map(|(_, f)| f.at)
+        .min();
     let mut exact: Vec<&(u64, &Fact)> = facts
         .iter()
         .filter(|(_, f)| match (f.evidence, &f.value) {
             (Evidence::Record, Value::Gone) => !ended_by_event,
-            (Evidence::Record, _) => first_event.is_none_or(|e| f.at.plus_seconds(TOLERANCE_S) < e),
+            (Evidence::Record, value) => first_event.is_none_or(|e| {
+                f.at.plus_seconds(TOLERANCE_S) < e.at
+                    // A build of a few seconds: how it began is no other account of how it ended.
+                    || (Some(f.at) == created && f.at < e.at && *value != e.value)
+            }),
             (evidence, _) => is_exact(evidence),
         })
         .collect();

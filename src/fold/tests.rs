@@ -164,6 +164,18 @@ fn a_resize_rewrites_launched_at_and_changes_nothing_before() {
 }
 
 #[test]
+fn a_build_of_a_few_seconds_is_told_by_its_record() {
+    let unseen = vec![
+        record(11, "building"),
+        record(14, "active"),
+        event(11, 14, "active"),
+    ];
+    let seen = [unseen.clone(), vec![sighting(12, 13, "building")]].concat();
+    assert_eq!(states(unseen), "building 11..14, active 14..");
+    assert_eq!(states(seen), "building 11..14, active 14..");
+}
+
+#[test]
 fn without_events_the_record_tells() {
     assert_eq!(
         states(vec![
