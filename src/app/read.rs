@@ -111,6 +111,7 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
     asked.store.close().await?;
     let Some(explanation) = found else {
         let searched = match (months.first(), months.last()) {
+            (Some(first), Some(last)) if first == last => format!(" of {first}"),
             (Some(first), Some(last)) => format!(" from {last} to {first}"),
             _ => String::new(),
         };

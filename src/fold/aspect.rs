@@ -59,19 +59,28 @@ pub(super) fn fold(aspect: Aspect, facts: &[(u64, &Fact)]) -> Folded {
 /// What events and records say, sorted; nothing after the first end.
 fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let events = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Event);
-    let first_event = events().map(|(_, f)| f.at).min();
+    let first_event = events().map(|(_, f)| *f).min_by_key(|f| f.at);
     let ended_by_event = events().any(|(_, f)| f.value == Value::Gone);
     // What was read later of a change may name what it led to; then it is not untold.
     let named: BTreeSet<Ts> = events()
         .filter(|(_, f)| f.value.known().is_some())
         .map(|(_, f)| f.at)
         .collect();
+    let created = facts
+        .iter()
+        .filter(|(_, f)| f.evidence == Evidence::Record)
+        .map(|(_, f)| f.at)
+        .min();
     let mut exact: Vec<&(u64, &Fact)> = facts
         .iter()
         .filter(|(_, f)| match (f.evidence, &f.value) {
             (Evidence::Event, Value::Unknown) => !named.contains(&f.at),
             (Evidence::Record, Value::Gone) => !ended_by_event,
-            (Evidence::Record, _) => first_event.is_none_or(|e| f.at.plus_seconds(TOLERANCE_S) < e),
+            (Evidence::Record, value) => first_event.is_none_or(|e| {
+                f.at.plus_seconds(TOLERANCE_S) < e.at
+                    // A build of a few seconds: how it began is no other account of how it ended.
+                    || (Some(f.at) == created && f.at < e.at && *value != e.value)
+            }),
             (evidence, _) => is_exact(evidence),
         })
         .collect();
@@ -174,6 +183,10 @@ fn apply(
         );
         return true;
     };
+    if sighting.at.plus_seconds(TOLERANCE_S) < points[i].from {
+        // Read before the change and told after it: the change itself would have updated the record.
+        return true;
+    }
     // The record's last update bounds the change from above; it cannot have come before the change that it undoes.
     let at = sighting.at.min(seen).max(points[i].at);
     let explained = at <= points[i].at.plus_seconds(TOLERANCE_S);

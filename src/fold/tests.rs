@@ -164,6 +164,18 @@ fn a_resize_rewrites_launched_at_and_changes_nothing_before() {
 }
 
 #[test]
+fn a_build_of_a_few_seconds_is_told_by_its_record() {
+    let unseen = vec![
+        record(11, "building"),
+        record(14, "active"),
+        event(11, 14, "active"),
+    ];
+    let seen = [unseen.clone(), vec![sighting(12, 13, "building")]].concat();
+    assert_eq!(states(unseen), "building 11..14, active 14..");
+    assert_eq!(states(seen), "building 11..14, active 14..");
+}
+
+#[test]
 fn without_events_the_record_tells() {
     assert_eq!(
         states(vec![
@@ -219,6 +231,16 @@ fn a_sighting_while_a_change_is_under_way_says_nothing_new() {
         sighting(120, 201, "active"),
     ];
     assert_eq!(states(facts), "active 120..230, stopped 230..");
+}
+
+#[test]
+fn an_answer_older_than_the_change_undoes_nothing() {
+    let facts = vec![
+        event(100, 120, "active"),
+        event(200, 201, "stopped"),
+        sighting(120, 210, "active"),
+    ];
+    assert_eq!(states(facts), "active 120..201, stopped 201..");
 }
 
 #[test]

@@ -1,33 +1,61 @@
 #!/usr/bin/env bash
-# run-tests.sh - brings the laboratory up, seeds it while plimsoll collects, then runs tests/lab_openstack.rs against both.
-# The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
+# run-tests.sh - brings the laboratory up, seeds it while plimsoll collects, then runs tests/lab_openstack against what happened and what was collected.
+# Three collectors read the same cloud at once: `one` and `two` all the time, at intervals of their own; `away` is stopped amid the changes and started
+# again when they are over. The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.."
 
 target=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")
 lab=deploy/lab/openstack/openstack-lab.sh
-export PLIMSOLL_LAB_CONFIG=$PWD/deploy/lab/openstack/plimsoll.yaml  # what the collector ran with
-export PLIMSOLL_LAB_DATA_DIR=$target/lab-openstack                  # what it collected; nobody has it open while the tests run
-page=127.0.0.1:19469
+export PLIMSOLL_LAB_CONFIG=$PWD/deploy/lab/openstack/plimsoll.yaml  # what `one` ran with
+export PLIMSOLL_LAB_DATA_DIR=$target/lab-openstack                  # a data directory for each collector, which nobody has open while the tests run
+export PLIMSOLL_LAB_TRUTH=$PLIMSOLL_LAB_DATA_DIR/truth.jsonl        # what this run's seed did and saw
+# Seconds. The smallest of Nova's changes is found at any interval; a size that is held only so long is not.
+intervals=([1]=5 [2]=7 [3]=5)
+names=([1]=one [2]=two [3]=away)
 
-collector='' began=$SECONDS times=()
+collectors=() seed='' began=$SECONDS times=()
 lap() { # name seconds-at-its-start
   times+=("$1 $((SECONDS - $2)) s")
   echo "lab: ${times[-1]}" >&2
 }
-stop_collector() {
-  [[ -n $collector ]] || return 0
+log() { echo "$PLIMSOLL_LAB_DATA_DIR/${names[$1]}.log"; }
+port() { echo $((18469 + 1000 * $1)); }
+start() { # number
+  local n=${names[$1]} config
+  config=$PLIMSOLL_LAB_DATA_DIR/$n.yaml
+  sed "s/interval: 5s/interval: ${intervals[$1]}s/; s/:19469/:$(port "$1")/" "$PLIMSOLL_LAB_CONFIG" >"$config"
+  setsid "$target/debug/plimsoll" run --config "$config" --data-dir "$PLIMSOLL_LAB_DATA_DIR/$n" >>"$(log "$1")" 2>&1 &
+  collectors[$1]=$!
+}
+ready() { # number
+  local t=$SECONDS page
+  page=http://127.0.0.1:$(port "$1")/readyz
+  until curl -fsS -o /dev/null "$page" 2>/dev/null; do
+    kill -0 "${collectors[$1]}" 2>/dev/null || broken "$1" "ended"
+    ((SECONDS - t < 120)) || broken "$1" "was not ready ($page) after 120 s"
+    sleep 0.2
+  done
+}
+stop() { # number
+  [[ -n ${collectors[$1]:-} ]] || return 0
   local rc=0
-  kill -TERM "$collector" 2>/dev/null || true
-  wait "$collector" || rc=$?
-  collector=''
+  kill -TERM "${collectors[$1]}" 2>/dev/null || true
+  wait "${collectors[$1]}" || rc=$?
+  unset "collectors[$1]"
   return "$rc"
+}
+broken() { # number what
+  tail -n 20 "$(log "$1")" >&2
+  echo "lab: the collector ${names[$1]} $2; all of its log: $(log "$1")" >&2
+  exit 1
 }
 # shellcheck disable=SC2317  # a trap calls it
 finish() {
-  local rc=$?
+  local rc=$? c
   trap '' INT TERM HUP
-  stop_collector || true
+  for c in "${!names[@]}"; do stop "$c" || true; done
+  if [[ -n $seed ]]; then kill -TERM -- "-$seed" 2>/dev/null || true; fi
   if [[ -n ${CI:-} || ${LAB_DOWN:-0} == 1 ]]; then "$lab" down || true; fi
   echo "lab: ${times[*]/%/;} all $((SECONDS - began)) s, exit $rc" >&2
 }
@@ -35,7 +63,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
 t=$SECONDS
-cargo build --locked --features lab
+cargo test --locked --features lab --test lab_openstack --no-run
 lap build "$t"
 
 t=$SECONDS
@@ -44,25 +72,38 @@ eval "$("$lab" env)"
 lap up "$t"
 
 t=$SECONDS
+rm -rf "$PLIMSOLL_LAB_DATA_DIR"
 mkdir -p "$PLIMSOLL_LAB_DATA_DIR"
-log=$PLIMSOLL_LAB_DATA_DIR/collector.log
-setsid "$target/debug/plimsoll" run --config "$PLIMSOLL_LAB_CONFIG" --data-dir "$PLIMSOLL_LAB_DATA_DIR" >"$log" 2>&1 &
-collector=$!
-until curl -fsS -o /dev/null "http://$page/readyz" 2>/dev/null; do
-  kill -0 "$collector" 2>/dev/null || { tail -n 20 "$log" >&2; echo "lab: the collector ended; all of its log: $log" >&2; exit 1; }
-  ((SECONDS - t < 120)) || { tail -n 20 "$log" >&2; echo "lab: http://$page/readyz was not ready after 120 s" >&2; exit 1; }
+for c in "${!names[@]}"; do start "$c"; done
+for c in "${!names[@]}"; do ready "$c"; done
+lap collectors "$t"
+
+t=$SECONDS
+before=$(stat -c %s "$LAB_TRUTH" 2>/dev/null || echo 0)
+truth() { tail -c "+$((before + 1))" "$LAB_TRUTH"; }
+setsid "$lab" seed &
+seed=$!
+# The first resizes are asked for, servers are being built: nobody will have seen the sizes that come and go from here on.
+until truth 2>/dev/null | grep -q '"server.resize"'; do
+  kill -0 "$seed" 2>/dev/null || break
   sleep 0.2
 done
-lap collector "$t"
-
-t=$SECONDS
-"$lab" seed
+stop 3 || broken 3 "did not end well"
+wait "$seed"
+seed=''
+truth >"$PLIMSOLL_LAB_TRUTH"
 lap seed "$t"
 
-# Ten seconds until Nova's records are settled, one interval until a pass reads them, and some for the pass.
+# Ten seconds until Nova's records are settled, one interval until a pass reads them, and some for the pass. `one` reads on when the others have ended:
+# so it reaches as far as they do.
 t=$SECONDS
-sleep 40
-stop_collector || { tail -n 20 "$log" >&2; echo "lab: the collector did not end well; all of its log: $log" >&2; exit 1; }
+start 3
+ready 3
+sleep 25
+stop 2 || broken 2 "did not end well"
+stop 3 || broken 3 "did not end well"
+sleep 10
+stop 1 || broken 1 "did not end well"
 lap settle "$t"
 
 t=$SECONDS

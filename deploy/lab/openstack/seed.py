@@ -296,6 +296,7 @@ def scenario():
     def reverted():
         s = batch.boot('resize-reverted', F['m1.small'], deb, nbatch)
         batch.resize(s, F['c4.large'])
+        time.sleep(8)                     # no event names this size: a pass every 5 s must have seen it
         batch.act(s, 'revertResize', 'ACTIVE')
 
     def resized_twice_deleted():
