@@ -52,9 +52,6 @@ pub(super) async fn pump(
     let (passes, (resources, scopes)) = tokio::join!(reading, writing);
     for p in &passes {
         metrics.pass(p);
-        if !p.error.is_empty() {
-            tracing::warn!(source = %p.cloud, list = %p.list, outcome = ?p.outcome, error = %p.error, "pass");
-        }
     }
     touched.passes = passes;
     touched.resources = resources;
