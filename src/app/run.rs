@@ -96,6 +96,8 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("listening on {listen} (http.listen): is another plimsoll running there?")
     })?;
+    // As bound: with port 0 the system chooses one.
+    let listen = listener.local_addr().unwrap_or(listen);
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let (touched, touches) = mpsc::channel(REFRESHES_MAX);

@@ -9,6 +9,7 @@ mod month;
 mod one_way_law;
 mod openstack;
 mod order_free;
+mod pages;
 mod simulate;
 mod store;
 mod truth;
