@@ -465,8 +465,11 @@ fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<List
         .collect()
 }
 
-/// What is wrong with a list: (source, what, the error).
-fn trouble(row: &ListRow) -> Option<(&str, &str, &str)> {
+/// (source, what is wrong, the error).
+type Trouble<'a> = (&'a str, &'a str, &'a str);
+
+/// What is wrong with a list.
+fn trouble(row: &ListRow) -> Option<Trouble<'_>> {
     let last = &row.status.last;
     let what = match last.outcome {
         Outcome::Suspect => "the last pass is not believed and ended nothing",
@@ -485,7 +488,7 @@ fn warnings(
     total: &Sums,
 ) -> Vec<String> {
     // One trouble of a source stops several lists: it is told once.
-    let mut troubles: Vec<((&str, &str, &str), Vec<&str>)> = Vec::new();
+    let mut troubles: Vec<(Trouble<'_>, Vec<&str>)> = Vec::new();
     for row in lists {
         let Some(trouble) = trouble(row) else {
             continue;
