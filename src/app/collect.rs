@@ -104,9 +104,12 @@ fn report(passes: &[Pass]) -> io::Result<()> {
         };
         write!(
             out,
-            "{} {}: {outcome}, {} items, {} new facts, reaches to {}",
-            p.cloud, p.list, p.items, p.facts, p.watermark
+            "{} {}: {outcome}, {} items, {} facts",
+            p.cloud, p.list, p.items, p.facts
         )?;
+        if p.outcome == Outcome::Complete {
+            write!(out, ", reaches to {}", p.watermark)?;
+        }
         writeln!(
             out,
             "{}{}",

@@ -77,11 +77,24 @@ pub fn main(args: Args) -> ExitCode {
         }) {
             return exit::DONE;
         }
-        eprintln!("plimsoll: {e:#}");
+        eprintln!("plimsoll: {}", told(&e));
         exit::FAILED
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     ExitCode::from(code)
+}
+
+/// An error with its causes, each said once: many messages end with their cause already.
+fn told(e: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in e.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 async fn dispatch(args: Args) -> Result<u8> {
@@ -210,4 +223,17 @@ async fn stopped() {
         return std::future::pending().await;
     };
     tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_is_told_once() {
+        let e = anyhow::anyhow!("no such file");
+        assert_eq!(super::told(&e), "no such file");
+        let e = e
+            .context("cannot read x: no such file")
+            .context("exporting");
+        assert_eq!(super::told(&e), "exporting: cannot read x: no such file");
+    }
 }

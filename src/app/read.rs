@@ -4,7 +4,7 @@ use super::{exit, open_store};
 use crate::{
     cli::{self, args},
     config::{self, Config},
-    domain::{Period, PriceBook, Ts},
+    domain::{Period, PriceBook, Ts, ownership::UNATTRIBUTED},
     export,
     periods::usage::{self, Rules},
     rating,
@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write as _},
     path::Path,
     time::Duration,
@@ -74,13 +74,37 @@ pub(super) async fn usage(
     let mut computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
     asked.store.close().await?;
     if let Some(t) = tenant {
+        let known: BTreeSet<&str> = computed
+            .usage
+            .rows
+            .iter()
+            .map(|r| r.tenant.as_str())
+            .collect();
+        let configured = config.tenancy.contracts.values().any(|c| c == t);
+        if !known.contains(t) && !configured {
+            eprintln!(
+                "plimsoll: there is no tenant `{t}` in {period}: {}",
+                listed(&known)
+            );
+            return Ok(exit::PART);
+        }
         computed.usage.rows.retain(|r| r.tenant == t);
-        computed.unattributed.clear();
+        if t != UNATTRIBUTED {
+            computed.unattributed.clear();
+        }
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     cli::usage::print(&computed, tenant, format, &mut out)?;
     out.flush()?;
     Ok(exit::DONE)
+}
+
+fn listed(tenants: &BTreeSet<&str>) -> String {
+    if tenants.is_empty() {
+        return "it has no usage at all".to_owned();
+    }
+    let names: Vec<&str> = tenants.iter().copied().collect();
+    format!("those with usage are {}", names.join(", "))
 }
 
 /// What `explain` was asked.

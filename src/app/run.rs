@@ -96,6 +96,8 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("listening on {listen} (http.listen): is another plimsoll running there?")
     })?;
+    // As bound: with port 0 the system chooses one.
+    let listen = listener.local_addr().unwrap_or(listen);
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let (touched, touches) = mpsc::channel(REFRESHES_MAX);
@@ -135,17 +137,16 @@ pub(super) async fn run(config: Config) -> Result<u8> {
 }
 
 async fn serve(parts: Parts, listener: TcpListener, mut stopping: watch::Receiver<bool>) {
-    let (metrics, spool) = (parts.metrics.clone(), parts.spool.clone());
+    let spool = parts.spool.clone();
     let board = Arc::new(http::StoreBoard::new(parts.store, parts.config.clone()));
-    let render = Arc::new(move || {
+    let measure = Arc::new(move |metrics: &Metrics| {
         let depth = spool.depth();
         metrics.spool(
             depth.bytes,
             usize::try_from(depth.batches).unwrap_or(usize::MAX),
         );
-        metrics.encode()
     });
-    let state = http::AppState::new(board, parts.config, parts.clock, render);
+    let state = http::AppState::new(board, parts.config, parts.clock, parts.metrics, measure);
     let stop = async move {
         let _ = stopping.wait_for(|s| *s).await;
     };

@@ -22,6 +22,7 @@ pub struct Args {
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Configuration file (YAML).
     #[arg(long, global = true, env = "PLIMSOLL_CONFIG", value_name = "FILE")]
@@ -172,6 +173,7 @@ pub enum Command {
     },
     /// Clouds made up, on their real wire formats, with known truth.
     #[command(
+        group(clap::ArgGroup::new("where").required(true)),
         after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
         plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json"
     )]
@@ -183,15 +185,10 @@ pub enum Command {
         #[arg(long)]
         seed: u64,
         /// Serve the cloud here, at the present time, until stopped.
-        #[arg(
-            long,
-            value_name = "ADDR",
-            conflicts_with = "month",
-            required_unless_present = "month"
-        )]
+        #[arg(long, value_name = "ADDR", group = "where")]
         listen: Option<SocketAddr>,
         /// Collect a whole made-up month into the store, by the same path as a real cloud's.
-        #[arg(long, value_name = "YYYY-MM")]
+        #[arg(long, value_name = "YYYY-MM", group = "where")]
         month: Option<String>,
         /// Write the truth (events, usage) here as JSON.
         #[arg(long, value_name = "FILE")]

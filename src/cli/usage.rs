@@ -3,9 +3,10 @@
 use super::args::TableFormat;
 use crate::{
     domain::usage::{Usage, UsageRowJson, coverage, readable},
+    fold::measure::UNOBSERVED,
     periods::usage::Computed,
 };
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -49,6 +50,11 @@ pub fn print(
 
 fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     let mut w = csv::Writer::from_writer(out);
+    let io = |e: csv::Error| match e.into_kind() {
+        // As it is, so that a closed pipe is known for one.
+        csv::ErrorKind::Io(e) => e,
+        other => io::Error::other(format!("{other:?}")),
+    };
     w.write_record([
         "id",
         "month",
@@ -66,7 +72,8 @@ fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
         "unit",
         "observed_s",
         "expected_s",
-    ])?;
+    ])
+    .map_err(io)?;
     for r in &usage.rows {
         let dimensions = serde_json::to_string(&r.dimensions)?;
         let (quantity, observed, expected) = (
@@ -91,7 +98,8 @@ fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
             &r.unit,
             &observed,
             &expected,
-        ])?;
+        ])
+        .map_err(io)?;
     }
     w.flush()
 }
@@ -119,39 +127,64 @@ fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io:
             "No usage{whose}. `plimsoll collect` reads the sources; `plimsoll check --online` says whether they can be read."
         );
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
-        "Tenant",
-        "Contract",
-        "Meter",
-        "Quantity",
-        "Unit",
-        "Coverage %",
-    ]);
-    for ([tenant, contract, meter, unit], (quantity, observed, expected)) in totals {
-        let (number, unit) = readable(quantity, unit);
-        table.add_row([
-            tenant,
-            contract,
-            meter,
-            &number,
-            &unit,
-            &coverage(observed, expected),
-        ]);
+    writeln!(out, "\n{}", lines(totals))?;
+    let flavorless: i64 = usage
+        .rows
+        .iter()
+        .filter(|r| r.meter == "compute.instance")
+        .filter(|r| r.dimensions.get("flavor").is_some_and(|f| f == UNOBSERVED))
+        .map(|r| r.expected_s - r.observed_s)
+        .sum();
+    if flavorless > 0 {
+        let (hours, _) = readable(i128::from(flavorless), "s");
+        writeln!(
+            out,
+            "\n{hours} server-hours count for nothing, because nobody saw their flavor (rows with flavor={UNOBSERVED} in csv and json)"
+        )?;
     }
-    for column in [3, 5] {
-        if let Some(c) = table.column_mut(column) {
-            c.set_cell_alignment(CellAlignment::Right);
-        }
+    if computed.unattributed.values().any(|r| !r.is_empty()) {
+        writeln!(out)?;
     }
-    writeln!(out, "{table}")?;
     for ((source, _), reasons) in &computed.unattributed {
         for reason in reasons {
             writeln!(out, "unattributed in {source}: {reason}")?;
         }
     }
     Ok(())
+}
+
+/// The table: one line a meter, a blank line between tenants, names only where they change.
+fn lines(totals: BTreeMap<[&str; 4], (i128, i64, i64)>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header([
+            "Tenant",
+            "Contract",
+            "Meter",
+            "Quantity",
+            "Unit",
+            "Coverage %",
+        ]);
+    let mut above = None;
+    for ([tenant, contract, meter, unit], (quantity, observed, expected)) in totals {
+        let same = above == Some((tenant, contract));
+        if above.is_some() && !same {
+            table.add_row([""; 6]);
+        }
+        above = Some((tenant, contract));
+        let (tenant, contract) = if same { ("", "") } else { (tenant, contract) };
+        let (number, unit) = readable(quantity, unit);
+        let coverage = coverage(observed, expected);
+        table.add_row([tenant, contract, meter, &number, &unit, &coverage]);
+    }
+    for column in [3, 5] {
+        if let Some(c) = table.column_mut(column) {
+            c.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
+    trimmed.join("\n")
 }

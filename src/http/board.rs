@@ -18,6 +18,8 @@ use tokio::sync::{Mutex, Semaphore};
 
 /// Figures younger than this are shown as they are.
 const KEEP: Duration = Duration::from_secs(5);
+/// The same for a month without usage: whoever has just started plimsoll reloads to see its first.
+const KEEP_EMPTY: Duration = Duration::from_millis(500);
 /// Months kept at once.
 const MONTHS_MAX: usize = 12;
 /// Requests that may wait for a computation; more are told to come back.
@@ -184,13 +186,15 @@ impl Kept {
         if pages.len() >= MONTHS_MAX {
             pages.pop_first();
         }
+        let empty = content.tenants.is_empty() && content.unattributed.is_none();
+        let least = if empty { KEEP_EMPTY } else { KEEP };
         // What is dear to compute is kept longer, so that pages never take more than a fifth of a core.
         pages.insert(
             period.to_string(),
             Page {
                 content,
                 made: Instant::now(),
-                keep: KEEP + took * 4,
+                keep: least + took * 4,
             },
         );
     }

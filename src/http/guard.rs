@@ -1,13 +1,14 @@
 //! What every request passes: methods, hosts, bodies and time are limited, and every answer carries its security headers.
 
-use super::notice;
+use super::{assets, notice};
+use crate::telemetry::metrics::Metrics;
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Longest a request may take. A month that takes longer is computed to its end and found by the next request.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,8 +32,22 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+/// The route that a request is counted under; what has none counts as `(none)`, so that no stranger's path becomes a series.
+fn route(request: &Request) -> &'static str {
+    let (style, icon) = (assets::STYLE.path(), assets::ICON.path());
+    ["/", "/metrics", "/livez", "/readyz", style, icon]
+        .into_iter()
+        .find(|r| *r == request.uri().path())
+        .unwrap_or("(none)")
+}
+
 /// The middleware.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = route(&request);
     let mut response = match refusal(request.method(), request.headers()) {
         Some(refused) => refused,
         None => tokio::time::timeout(TIMEOUT, next.run(request))
@@ -46,6 +61,7 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
                 )
             }),
     };
+    metrics.http_request(route, response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

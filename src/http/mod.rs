@@ -10,7 +10,12 @@ pub mod page;
 
 pub use board::{Board, Figures, StoreBoard};
 
-use crate::{config::Config, domain::Period, net::Clock};
+use crate::{
+    config::Config,
+    domain::Period,
+    net::Clock,
+    telemetry::metrics::{self, Metrics},
+};
 use axum::{
     Router,
     extract::{Query, RawQuery, State},
@@ -35,18 +40,21 @@ pub struct AppState {
     board: Arc<dyn Board>,
     config: Arc<Config>,
     clock: Clock,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    metrics: Arc<Metrics>,
+    measure: Arc<dyn Fn(&Metrics) + Send + Sync>,
     started: crate::domain::Ts,
     kept: Arc<Kept>,
 }
 
 impl AppState {
-    /// `metrics` renders the program's own metrics as OpenMetrics text. The first interval of every source, for `/readyz`, is counted from now.
+    /// `metrics` are the program's own; `measure` brings those up to date that are looked up when somebody asks. The first interval of every source,
+    /// for `/readyz`, is counted from now.
     pub fn new(
         board: Arc<dyn Board>,
         config: Arc<Config>,
         clock: Clock,
-        metrics: Arc<dyn Fn() -> String + Send + Sync>,
+        metrics: Arc<Metrics>,
+        measure: Arc<dyn Fn(&Metrics) + Send + Sync>,
     ) -> Self {
         let started = clock.now();
         Self {
@@ -54,6 +62,7 @@ impl AppState {
             config,
             clock,
             metrics,
+            measure,
             started,
             kept: Arc::default(),
         }
@@ -69,7 +78,7 @@ impl AppState {
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(first_page))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(own_metrics))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route(
@@ -85,7 +94,10 @@ pub fn router(state: AppState) -> Router {
             }),
         )
         .fallback(not_found)
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(
+            state.metrics.clone(),
+            guard::guard,
+        ))
         .with_state(state)
 }
 
@@ -199,9 +211,24 @@ async fn first_page(
     }
 }
 
-async fn metrics(State(state): State<AppState>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], (state.metrics)()).into_response()
+/// OpenMetrics for whoever names it, as Prometheus does; its older form for browsers and everybody else.
+async fn own_metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    (state.measure)(&state.metrics);
+    let page = state.metrics.encode();
+    let newer = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|a| a.to_str().is_ok_and(|a| a.contains("openmetrics-text")));
+    let (kind, page) = if newer {
+        (metrics::CONTENT_TYPE, page)
+    } else {
+        (metrics::PLAIN_TYPE, metrics::plain(&page))
+    };
+    (
+        [(header::CONTENT_TYPE, kind), (header::VARY, "accept")],
+        page,
+    )
+        .into_response()
 }
 
 async fn ready(State(state): State<AppState>) -> Response {

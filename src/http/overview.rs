@@ -10,6 +10,7 @@ use crate::{
         price::Charge,
         tenancy::Rule,
     },
+    fold::measure::UNOBSERVED,
     store::ListStatus,
 };
 use chrono_tz::Tz;
@@ -89,10 +90,12 @@ pub struct Sums {
     pub gpu_s: i128,
     /// The sum of the priced lines, each rounded as the book says.
     pub cost: Rational,
-    /// Seconds observed, over all rows.
+    /// Seconds of servers that were observed: once a server and second, not once a meter.
     pub observed_s: i128,
-    /// Seconds that should have been observed, over all rows.
+    /// Seconds of servers that should have been observed.
     pub expected_s: i128,
+    /// Of those not observed: seconds of servers whose flavor nobody saw.
+    pub flavorless_s: i128,
 }
 
 /// A tenant under one contract.
@@ -190,6 +193,7 @@ impl Overview {
         let lists = list_rows(config, lists, usage.as_of);
         let read: BTreeSet<&str> = lists.iter().map(|l| l.status.cloud.as_str()).collect();
         let unattributed = unattributed(config, &nobodys, &amounts, &reasons);
+        let total = Sums::of(usage.rows.iter(), &amounts);
         Self {
             month: Month::of(period, usage.as_of),
             as_of: usage.as_of,
@@ -203,7 +207,6 @@ impl Overview {
                     book: b.name.clone(),
                 }),
             tenants: tenants(&owned, &amounts),
-            total: Sums::of(usage.rows.iter(), &amounts),
             unread: config
                 .sources
                 .iter()
@@ -213,7 +216,8 @@ impl Overview {
                 .collect(),
             no_source: config.sources.is_empty(),
             config_path: config.path.display().to_string(),
-            warnings: warnings(&lists, unattributed.as_ref(), &unpriced),
+            warnings: warnings(&lists, unattributed.as_ref(), &unpriced, &total),
+            total,
             unattributed,
             lists,
         }
@@ -255,13 +259,22 @@ impl Sums {
                 servers.insert((&row.source, &row.resource));
             }
             match row.meter.as_str() {
+                "compute.instance" => {
+                    sums.observed_s += i128::from(row.observed_s);
+                    sums.expected_s += i128::from(row.expected_s);
+                    if row
+                        .dimensions
+                        .get("flavor")
+                        .is_some_and(|f| f == UNOBSERVED)
+                    {
+                        sums.flavorless_s += i128::from(row.expected_s - row.observed_s);
+                    }
+                }
                 "compute.vcpu" => sums.vcpu_s += row.quantity,
                 "compute.memory" => sums.memory_byte_s += row.quantity,
                 "compute.gpu" => sums.gpu_s += row.quantity,
                 _ => {}
             }
-            sums.observed_s += i128::from(row.observed_s);
-            sums.expected_s += i128::from(row.expected_s);
             if let Some(amount) = amounts.get(row.id.as_str()) {
                 sums.cost += amount;
             }
@@ -382,17 +395,19 @@ fn way_out(tenancy: &Tenancy, path: &str, scopes: &[ScopeRow]) -> (String, Optio
         Rule::ProjectTag { prefix } => Some(prefix),
         _ => None,
     });
-    match (prefix, scopes.first()) {
-        (Some(prefix), Some(scope)) => (
+    // One more tag helps where there is none; elsewhere it would only add to the contradiction.
+    let untagged = scopes
+        .iter()
+        .find(|s| s.reasons.iter().all(|r| r.starts_with("no rule")));
+    match (prefix, untagged) {
+        (Some(prefix), untagged) => (
             format!(
-                "Give each project exactly one tag {prefix}CONTRACT, or add a rule under tenancy in {path}. For the first one:"
+                "Give each project exactly one tag {prefix}CONTRACT, or add a rule under tenancy in {path}.{}",
+                untagged.map_or_else(String::new, |s| format!(" For {}:", named(&s.name, &s.id)))
             ),
-            Some(format!(
-                "openstack project set --tag {prefix}CONTRACT {}",
-                scope.id
-            )),
+            untagged.map(|s| format!("openstack project set --tag {prefix}CONTRACT {}", s.id)),
         ),
-        _ => (
+        (None, _) => (
             format!(
                 "Add a rule under tenancy in {path} that names the project's domain, name or id."
             ),
@@ -450,23 +465,46 @@ fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<List
         .collect()
 }
 
-/// What a person should look at: standing sources first, then money without a price or an owner, then clocks.
-fn warnings(lists: &[ListRow], nobodys: Option<&Unattributed>, unpriced: &[String]) -> Vec<String> {
-    let of_list = |row: &ListRow| {
-        let last = &row.status.last;
-        let what = match last.outcome {
-            Outcome::Suspect => "the last pass is not believed and ended nothing",
-            Outcome::Failed if row.stale => "passes fail, and usage stands still",
-            _ if row.stale => "no complete pass for three intervals; is plimsoll run running?",
-            _ => return None,
-        };
-        let colon = if last.error.is_empty() { "" } else { ": " };
-        Some(format!(
-            "{}, {}: {what}{colon}{}",
-            row.status.cloud, row.status.list, last.error
-        ))
+/// (source, what is wrong, the error).
+type Trouble<'a> = (&'a str, &'a str, &'a str);
+
+/// What is wrong with a list.
+fn trouble(row: &ListRow) -> Option<Trouble<'_>> {
+    let last = &row.status.last;
+    let what = match last.outcome {
+        Outcome::Suspect => "the last pass is not believed and ended nothing",
+        Outcome::Failed if row.stale => "passes fail, and usage stands still",
+        _ if row.stale => "no complete pass for three intervals; is plimsoll run running?",
+        _ => return None,
     };
-    let mut out: Vec<String> = lists.iter().filter_map(of_list).collect();
+    Some((row.status.cloud.as_str(), what, last.error.as_str()))
+}
+
+/// What a person should look at: standing sources first, then money without a price or an owner, then clocks.
+fn warnings(
+    lists: &[ListRow],
+    nobodys: Option<&Unattributed>,
+    unpriced: &[String],
+    total: &Sums,
+) -> Vec<String> {
+    // One trouble of a source stops several lists: it is told once.
+    let mut troubles: Vec<(Trouble<'_>, Vec<&str>)> = Vec::new();
+    for row in lists {
+        let Some(trouble) = trouble(row) else {
+            continue;
+        };
+        match troubles.iter_mut().find(|(t, _)| *t == trouble) {
+            Some((_, names)) => names.push(&row.status.list),
+            None => troubles.push((trouble, vec![&row.status.list])),
+        }
+    }
+    let mut out: Vec<String> = troubles
+        .into_iter()
+        .map(|((cloud, what, error), names)| {
+            let colon = if error.is_empty() { "" } else { ": " };
+            format!("{cloud}, {}: {what}{colon}{error}", names.join(", "))
+        })
+        .collect();
     if let Some(first) = unpriced.first() {
         let n = unpriced.len();
         out.push(format!(
@@ -481,6 +519,12 @@ fn warnings(lists: &[ListRow], nobodys: Option<&Unattributed>, unpriced: &[Strin
         Some(n) => out.push(format!(
             "{n} projects have no owner: their usage is kept under unattributed."
         )),
+    }
+    if total.flavorless_s > 0 {
+        let hours = super::number::tenths(total.flavorless_s, 3600);
+        out.push(format!(
+            "{hours} server-hours count for nothing yet, because nobody saw their flavor: the cloud does not tell what a server was before a resize that plimsoll did not witness. Coverage says how much was observed."
+        ));
     }
     out.extend(lists.iter().filter(|r| r.skewed).map(|row| {
         let by = super::number::skew(row.status.last.skew_us);

@@ -9,6 +9,7 @@ use crate::{
     domain::{Outcome, PassMode},
     net::Clock,
     store::ListStatus,
+    telemetry::metrics::Metrics,
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -32,12 +33,12 @@ async fn server(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let clock = Clock::standing_at(NOW.plus_seconds(-started_ago_s));
-    let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(|| "# EOF\n".to_owned());
     let state = AppState::new(
         board,
         Arc::new(config(&["north-1"], true)),
         clock.clone(),
-        metrics,
+        Arc::new(Metrics::new()),
+        Arc::new(|m: &Metrics| m.spool(7, 1)),
     );
     clock.set(NOW);
     let (stop, stopped) = oneshot::channel();
@@ -79,7 +80,7 @@ async fn routes_answer_with_their_headers() {
         ("GET /?month=x&month=y", 400, "Write it as"),
         ("GET /?month=2031-01", 404, "has not begun"),
         ("GET /livez", 200, "ok"),
-        ("GET /metrics", 200, "# EOF"),
+        ("GET /metrics", 200, "plimsoll_spool_bytes 7"),
         (
             "GET /nowhere%3Cb%3E",
             404,
@@ -119,11 +120,33 @@ async fn routes_answer_with_their_headers() {
             assert!(body.is_empty());
         }
     }
-    let (head, _) = ask(addr, "GET /metrics", "").await;
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_form_asked_for_and_count_requests_by_route() {
+    let (addr, _stop, _) = server(told(), 3600).await;
+    let (head, body) = ask(addr, "GET /metrics", "").await;
     assert!(
-        head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
         "{head}"
     );
+    assert!(body.contains("# TYPE plimsoll_build_info gauge") && !body.contains("# EOF"));
+    drop(ask(addr, "GET /?month=2026-09", "").await);
+    drop(ask(addr, "GET /somebody/s/path", "").await);
+    drop(ask(addr, "POST /", "").await);
+    let prometheus = "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2\r\n";
+    let (head, body) = ask(addr, "GET /metrics", prometheus).await;
+    assert!(
+        head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8")
+            && body.ends_with("# EOF\n"),
+        "{head}"
+    );
+    for (route, status) in [("/metrics", 200), ("/", 200), ("(none)", 404), ("/", 405)] {
+        let sample =
+            format!("plimsoll_http_requests_total{{route=\"{route}\",status=\"{status}\"}} 1");
+        assert!(body.lines().any(|l| l == sample), "{sample}: {body}");
+    }
+    assert!(!body.contains("somebody"));
 }
 
 #[tokio::test]

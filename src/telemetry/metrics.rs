@@ -14,6 +14,8 @@ use std::{
 
 /// `Content-Type` of what [`Metrics::encode`] writes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// `Content-Type` of what [`plain`] writes.
+pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Upper bounds of pass durations, seconds: from one page of a small cloud to a full list of a large one.
 const PASS_SECONDS: [f64; 10] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0];
@@ -321,6 +323,35 @@ impl Metrics {
         let _ = text::encode(&mut page, &self.registry);
         page
     }
+}
+
+/// OpenMetrics text in Prometheus' older form (0.0.4), for whoever does not ask for the newer one: browsers, curl, `promtool check metrics`, agents
+/// other than Prometheus. There a family of counters is named as its samples are, and an info is a gauge
+/// (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
+#[must_use]
+pub fn plain(openmetrics: &str) -> String {
+    let types: BTreeMap<&str, &str> = openmetrics
+        .lines()
+        .filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' '))
+        .collect();
+    let mut out = String::with_capacity(openmetrics.len());
+    for line in openmetrics.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        match words[..] {
+            ["#", "EOF"] | ["#", "UNIT", ..] => {}
+            ["#", what, family, rest] => {
+                let (suffix, older) = match types.get(family) {
+                    Some(&"counter") => ("_total", "counter"),
+                    Some(&"info") => ("_info", "gauge"),
+                    other => ("", other.copied().unwrap_or("untyped")),
+                };
+                let rest = if what == "TYPE" { older } else { rest };
+                out.extend(["# ", what, " ", family, suffix, " ", rest, "\n"]);
+            }
+            _ => out.extend([line, "\n"]),
+        }
+    }
+    out
 }
 
 const fn word(outcome: Outcome) -> &'static str {

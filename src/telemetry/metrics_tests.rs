@@ -137,6 +137,28 @@ fn the_whole_page() {
 }
 
 #[test]
+fn the_older_form_names_families_as_their_samples() {
+    let older = plain(&touched().encode());
+    for line in [
+        "# TYPE plimsoll_facts_total counter",
+        "# HELP plimsoll_facts_total Facts read, by kind of resource.",
+        "# TYPE plimsoll_build_info gauge",
+        "# TYPE plimsoll_spool_bytes gauge",
+        "# TYPE plimsoll_pass_duration_seconds histogram",
+        "plimsoll_spool_bytes 4096",
+    ] {
+        assert!(
+            older.lines().any(|l| l == line),
+            "{line} is not in\n{older}"
+        );
+    }
+    let newer = ["# UNIT", "# EOF", " info"];
+    assert!(newer.iter().all(|w| !older.contains(w)), "{older}");
+    let samples = |page: &str| page.lines().filter(|l| !l.starts_with('#')).count();
+    assert_eq!(samples(&older), samples(&touched().encode()));
+}
+
+#[test]
 fn the_check_refuses_what_is_wrong() {
     let page = touched().encode();
     for (right, wrong) in [

@@ -13,6 +13,7 @@ mod one_way_law;
 mod openstack;
 mod order_free;
 mod outage;
+mod pages;
 mod simulate;
 mod store;
 mod truth;

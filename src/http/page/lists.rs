@@ -69,7 +69,10 @@ fn list(o: &Overview, row: &ListRow) -> Markup {
                 }
             }
             td.num role="cell" data-label="Items" { (group(&s.last.items.to_string())) }
-            td.num.off[row.skewed] role="cell" data-label="Clock" { (skew(s.last.skew_us)) }
+            td.num.off[row.skewed] role="cell" data-label="Clock" {
+                // A pass that failed may never have learnt what time it is there.
+                @if s.last.outcome == Outcome::Failed { span.soft { "–" } } @else { (skew(s.last.skew_us)) }
+            }
             td.num role="cell" data-label="Not complete so far" { (trouble(s.failed, s.suspect)) }
         }
     }

@@ -147,9 +147,14 @@ fn nothing(o: &Overview) -> Markup {
                 p { "plimsoll reads clouds, and " code { (path) } " names none. Add one under " code { "sources" } ", with its credentials as in " code { "deploy/plimsoll.yaml" } ", then restart " code { "plimsoll run" } ":" }
                 pre { code { "sources:\n  - kind: openstack\n    name: my-cloud\n    auth_url: https://keystone.example:5000/v3\n" } }
                 p { "To look around first: " code { "plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month " (o.month.name) } " fills a made-up month." }
-            } @else if o.lists.is_empty() {
-                h2 { "Nothing has been collected yet" }
-                p { "The first pass over every list may still be under way: reload in a minute. If this stays:" }
+            } @else if o.month.running && !o.lists.iter().any(|l| l.age_s.is_some()) {
+                @if o.lists.is_empty() {
+                    h2 { "Nothing has been collected yet" }
+                    p { "The first pass over every list is under way: reload in a few seconds. If this stays:" }
+                } @else {
+                    h2 { "No list could be read yet" }
+                    p { "So nothing is known of this month. What stands in the way is told above; once it is mended, the next pass shows usage." }
+                }
                 ol {
                     li { code { "plimsoll check --online --config " (path) } " tells whether every source and the store can be reached." }
                     li { code { "plimsoll collect --config " (path) } " reads every list once and prints what came of it." }
@@ -157,7 +162,7 @@ fn nothing(o: &Overview) -> Markup {
                 }
             } @else {
                 h2 { "No usage in " (o.month.title) }
-                p { "The lists were read, and no server was there in this month that a meter counts." }
+                p { "No server that a meter counts is known to have been there in this month." }
                 @if !o.month.running { p { a.button href="/" { "To this month's usage" } } }
             }
         }

@@ -4,11 +4,14 @@ use super::{
     super::{
         Figures,
         overview::{Overview, Reasons},
-        samples::{Server, config, figures, four_tenants, fresh, october, trouble, usage},
+        samples::{Server, config, figures, four_tenants, fresh, october, status, trouble, usage},
     },
-    notice, overview as page_of,
+    overview as page_of,
 };
-use crate::{domain::money::exact_text, store::ListStatus};
+use crate::{
+    domain::{Outcome, PassMode, money::exact_text},
+    store::ListStatus,
+};
 
 fn overview(f: Figures, lists: Vec<ListStatus>) -> Overview {
     Overview::build(
@@ -110,7 +113,6 @@ fn the_page_escapes_and_has_no_script_and_no_inline_style() {
         "scope=\"col\"",
         "scope=\"row\"",
         "two tags answer",
-        "--tag contract:CONTRACT",
         "12 min ago",
     ] {
         assert!(html.contains(must), "{must}");
@@ -184,89 +186,65 @@ fn what_cannot_be_priced_is_said_and_no_cost_is_shown() {
     assert!(html.contains("flavor x has no price") && !html.contains("Cost, EUR"));
 }
 
-/// Writes sample pages to look at: `PAGES_DIR=/somewhere cargo test --lib http::page::tests::write_pages -- --ignored`.
 #[test]
-#[ignore = "writes pages to PAGES_DIR, for eyes"]
-fn write_pages() {
-    let dir = std::path::PathBuf::from(std::env::var("PAGES_DIR").unwrap());
-    let write = |name: &str, html: &str| {
-        let local = html.split("?v=").next().unwrap().len();
-        assert!(local > 0);
-        std::fs::write(
-            dir.join(name),
-            html.replace("/assets/", "assets/")
-                .replace(".css?v=", ".css#")
-                .replace(".svg?v=", ".svg#"),
-        )
-        .unwrap();
-    };
-    std::fs::create_dir_all(dir.join("assets")).unwrap();
-    for asset in ["plimsoll.css", "plimsoll.svg"] {
-        std::fs::copy(
-            format!("{}/src/http/assets/{asset}", env!("CARGO_MANIFEST_DIR")),
-            dir.join("assets").join(asset),
-        )
-        .unwrap();
-    }
-    let empty = |sources: &[&str], lists| {
-        Overview::build(
-            &config(sources, false),
-            &october(),
-            figures(&[], false),
-            lists,
-        )
-    };
-    write("no-source.html", &page_of(&empty(&[], vec![])).0);
-    write("empty.html", &page_of(&empty(&["north-1"], vec![])).0);
-    write(
-        "four.html",
-        &page_of(&overview(figures(&four_tenants(), true), fresh())).0,
-    );
-    write(
-        "open.html",
-        &page_of(&overview(figures(&four_tenants(), true), fresh()))
-            .0
-            .replace(
-                "<details class=\"tenant\">",
-                "<details class=\"tenant\" open>",
-            ),
-    );
+fn a_tag_is_proposed_where_none_answers_and_not_where_two_do() {
     let (f, lists) = trouble();
-    write("trouble.html", &page_of(&overview(f, lists)).0);
-    write(
-        "notfound.html",
-        &notice(
-            "Not found",
-            "There is nothing at /nowhere.",
-            "There are / (usage of a month), /metrics, /livez and /readyz.",
-        )
-        .0,
+    let html = page_of(&overview(f.clone(), lists.clone())).0;
+    assert!(html.contains("two tags answer") && !html.contains("openstack project set"));
+    let untagged = Figures {
+        reasons: f
+            .reasons
+            .into_keys()
+            .map(|k| (k, ["no rule applies to it".to_owned()].into()))
+            .collect(),
+        ..f
+    };
+    let html = page_of(&overview(untagged, lists)).0;
+    assert!(html.contains("openstack project set --tag contract:CONTRACT "));
+}
+
+#[test]
+fn one_trouble_of_a_source_is_told_once_and_an_unread_month_says_so() {
+    let lists: Vec<ListStatus> = ["projects", "servers"]
+        .map(|list| {
+            let mut s = status(list, PassMode::Full, Outcome::Failed, 5);
+            s.watermark = None;
+            s.last.error = "cannot log in".into();
+            s
+        })
+        .into();
+    let o = overview(figures(&[], false), lists);
+    assert_eq!(
+        o.warnings,
+        ["north-1, projects, servers: passes fail, and usage stands still: cannot log in"]
     );
-    let names: Vec<(String, String, String)> = (0..200)
-        .map(|i| {
-            (
-                format!("tenant-{i:03}"),
-                format!("CO-{i:03}"),
-                format!("{i:08}-0000-4000-8000-000000000000"),
-            )
-        })
-        .collect();
-    let many: Vec<Server<'_>> = names
-        .iter()
-        .zip(1..)
-        .map(|((t, c, id), n)| Server {
-            tenant: t,
-            contract: c,
-            scope: "s",
-            name: "vm",
-            id,
-            flavor: ("b2.c4r8", n % 33 + 1, 8, 0),
-            seconds: 86_400 * 13 - n * 997,
-            unseen: n % 7,
-        })
-        .collect();
-    write(
-        "many.html",
-        &page_of(&overview(figures(&many, true), fresh())).0,
+    assert!(page_of(&o).0.contains("No list could be read yet"));
+}
+
+#[test]
+fn time_without_a_flavor_is_told_and_coverage_counts_servers_once() {
+    let mut f = figures(&four_tenants(), false);
+    let row = f
+        .usage
+        .rows
+        .iter_mut()
+        .find(|r| r.meter == "compute.instance")
+        .unwrap();
+    row.dimensions.insert("flavor".into(), "unobserved".into());
+    row.observed_s = 0;
+    row.expected_s = 7200;
+    let seconds = |f: &Figures| -> i64 {
+        let rows = f.usage.rows.iter();
+        rows.filter(|r| r.meter == "compute.instance")
+            .map(|r| r.expected_s)
+            .sum()
+    };
+    let expected = i128::from(seconds(&f));
+    let o = overview(f, fresh());
+    assert_eq!((o.total.flavorless_s, o.total.expected_s), (7200, expected));
+    assert!(
+        o.warnings[0].starts_with("2.0 server-hours"),
+        "{:?}",
+        o.warnings
     );
 }
