@@ -7,6 +7,9 @@
     missing_docs
 )]
 
+mod figures;
+
+use figures::{Figure, keep};
 use plimsoll::{
     domain::{Aspect, Evidence, Fact, Known, Meters, ResourceKey, Ts, Value, ownership::Scopes},
     fold::{self, measure},
@@ -15,15 +18,6 @@ use std::{collections::BTreeMap, hint::black_box, time::Instant};
 
 const SERVERS: usize = 10_000;
 const ROUNDS: usize = 5;
-
-#[derive(serde::Serialize)]
-struct Figure {
-    name: &'static str,
-    value: f64,
-    unit: &'static str,
-    peer: &'static str,
-    ratio: f64,
-}
 
 /// The facts of one server's month: created, seen, stopped, started, resized, confirmed.
 fn facts(n: usize) -> (ResourceKey, Vec<Fact>) {
@@ -155,36 +149,27 @@ fn main() {
     });
     // What the facts a month's samples every five minutes would be, at the same cost a row: the sampled model this replaces.
     let samples = SERVERS as f64 * 8_928.0;
-    let figures = [
-        Figure {
-            name: "fold",
-            value: folding / count,
-            unit: "ns/fact",
-            peer: "hashing the same facts' ids",
-            ratio: folding / ids,
-        },
-        Figure {
-            name: "measure",
-            value: measuring / count,
-            unit: "ns/fact",
-            peer: "folding the same facts",
-            ratio: measuring / folding,
-        },
-        Figure {
-            name: "rows_kept",
-            value: count,
-            unit: "facts",
-            peer: "five-minute samples of the same month",
-            ratio: count / samples,
-        },
-    ];
-    for f in &figures {
-        println!(
-            "{:<12} {:>12.1} {:<8} {:>8.4} x {}",
-            f.name, f.value, f.unit, f.ratio, f.peer
-        );
-    }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
-    std::fs::write(path, serde_json::to_string_pretty(&figures).unwrap()).unwrap();
-    println!("written to target/bench.json");
+    keep(vec![
+        Figure::new(
+            "fold",
+            folding / count,
+            "ns/fact",
+            "hashing the same facts' ids",
+            ids / count,
+        ),
+        Figure::new(
+            "measure",
+            measuring / count,
+            "ns/fact",
+            "folding the same facts",
+            folding / count,
+        ),
+        Figure::new(
+            "rows_kept",
+            count,
+            "facts",
+            "five-minute samples of the same month",
+            samples,
+        ),
+    ]);
 }
