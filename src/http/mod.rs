@@ -7,6 +7,7 @@ mod health;
 pub mod number;
 pub mod overview;
 pub mod page;
+mod warnings;
 
 pub use board::{Board, Figures, StoreBoard};
 
