@@ -148,15 +148,24 @@ async fn dispatch(args: Args) -> Result<u8> {
             seed,
             listen,
             month,
+            until,
             truth,
         } => {
             let asked = month::Simulate {
                 scenario,
                 seed,
+                until,
                 truth,
             };
             match (listen, month) {
-                (Some(addr), _) => month::listen(&asked, addr).await,
+                // The configuration is needed only for its calendar.
+                (Some(addr), _) if global.config.is_some() => {
+                    with_config(&global, async |c| {
+                        month::listen(&asked, addr, c.meters.time_zone).await
+                    })
+                    .await
+                }
+                (Some(addr), _) => month::listen(&asked, addr, chrono_tz::UTC).await,
                 (None, Some(month)) => {
                     with_config(&global, async |c| month::month(c, &asked, &month).await).await
                 }

@@ -11,6 +11,7 @@ use crate::{
     sources::Source,
 };
 use anyhow::{Context as _, Result, anyhow};
+use chrono_tz::Tz;
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
@@ -29,6 +30,8 @@ pub(super) struct Simulate {
     pub(super) scenario: PathBuf,
     pub(super) seed: u64,
     pub(super) truth: Option<PathBuf>,
+    /// Only so far into the month.
+    pub(super) until: Option<Ts>,
 }
 
 fn load(asked: &Simulate) -> Result<Scenario, u8> {
@@ -46,30 +49,23 @@ fn write_truth(world: &World, path: &Path, from: Ts, to: Ts) -> Result<()> {
         .with_context(|| format!("writing {}", path.display()))
 }
 
-/// Serves the cloud at the present time until stopped. It has existed since the beginning of the month before.
-pub(super) async fn listen(asked: &Simulate, addr: SocketAddr) -> Result<u8> {
+/// Serves the cloud of this month at the present time until stopped: the same cloud that `--month` collects. After the month nothing changes in it.
+pub(super) async fn listen(asked: &Simulate, addr: SocketAddr, zone: Tz) -> Result<u8> {
     let scenario = match load(asked) {
         Ok(s) => s,
         Err(code) => return Ok(code),
     };
     let clock = Clock::System;
-    let began = clock.now();
-    let utc = chrono_tz::UTC;
-    let this = Period::containing(began, utc).context("the clock is outside the calendar")?;
-    let before = Period::containing(this.from.plus_seconds(-1), utc)
-        .context("the clock is outside the calendar")?;
-    let after = Period::containing(this.to, utc).context("the clock is outside the calendar")?;
+    let month =
+        Period::containing(clock.now(), zone).context("the clock is outside the calendar")?;
     let world = Arc::new(World::generate(
-        &scenario,
-        asked.seed,
-        before.from,
-        after.to,
+        &scenario, asked.seed, month.from, month.to,
     )?);
     let listener = TcpListener::bind(addr)
         .await
         .with_context(|| format!("listening on {addr} (--listen)"))?;
     tracing::info!(
-        "made-up cloud `{}` with {} servers: Keystone at http://{addr}/identity/v3, user {}, password {}",
+        "made-up cloud `{}` with {} servers in {month}: Keystone at http://{addr}/identity/v3, user {}, password {}",
         world.cloud(),
         world.servers_total(),
         simulate::USER,
@@ -77,12 +73,12 @@ pub(super) async fn listen(asked: &Simulate, addr: SocketAddr) -> Result<u8> {
     );
     simulate::serve(listener, world.clone(), clock.clone(), stopped()).await?;
     if let Some(path) = &asked.truth {
-        write_truth(&world, path, before.from, clock.now())?;
+        write_truth(&world, path, month.from, clock.now().min(month.to))?;
     }
     Ok(exit::DONE)
 }
 
-/// Collects a whole made-up month into the store.
+/// Collects a made-up month into the store, the whole of it or the part before `--until`.
 pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> Result<u8> {
     let scenario = match load(asked) {
         Ok(s) => s,
@@ -120,7 +116,8 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     let drainer = tokio::spawn(parts.drain(stopping));
     let memory = parts.store.memory(source.name()).await?;
     let mut reader = Source::new(source, clock.clone(), memory, "simulate".to_owned())?;
-    let slots = slots(&world, &period)?;
+    let end = asked.until.map_or(period.to, |u| u.min(period.to));
+    let slots = slots(&world, period.from, end)?;
     let progress = Progress::new("simulating", slots.len() as u64);
     let mut next_full = Ts::MIN;
     let mut troubled = BTreeSet::new();
@@ -151,7 +148,7 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     server.await??;
     parts.store.close().await?;
     if let Some(path) = &asked.truth {
-        write_truth(&world, path, period.from, period.to)?;
+        write_truth(&world, path, period.from, end)?;
     }
     println!(
         "{period}: {} servers of cloud `{}` collected",
@@ -187,12 +184,12 @@ fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
 }
 
 /// When passes happen: on the grid, after each change twice (the second time its record has settled), and once an hour.
-fn slots(world: &World, period: &Period) -> Result<BTreeSet<Ts>> {
+fn slots(world: &World, from: Ts, to: Ts) -> Result<BTreeSet<Ts>> {
     let truth = world
-        .truth(period.from, period.to)
+        .truth(from, to)
         .map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
     let on_grid = |s: i64| (s.div_euclid(GRID_S) + 1) * GRID_S;
-    let (from, to) = (period.from.second(), period.to.second());
+    let (from, to) = (from.second(), to.second());
     let hourly = (0..=(to - from) / HOUR_S).map(|h| from + h * HOUR_S);
     let after_changes = truth
         .events
@@ -200,8 +197,12 @@ fn slots(world: &World, period: &Period) -> Result<BTreeSet<Ts>> {
         .map(|e| e.t.second())
         .filter(|s| *s >= from)
         .flat_map(|s| [on_grid(s), on_grid(s) + GRID_S]);
-    // The last ones read what the month's last second left.
-    let closing = [to + GRID_S, to + 2 * GRID_S];
+    // The last ones read what the month's last second left; a month that goes on has none yet.
+    let closing = if Ts::from_second(to) < world.window().1 {
+        vec![to]
+    } else {
+        vec![to + GRID_S, to + 2 * GRID_S]
+    };
     Ok(hourly
         .chain(after_changes)
         .filter(|s| *s <= to)

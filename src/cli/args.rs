@@ -190,6 +190,9 @@ pub enum Command {
         /// Collect a whole made-up month into the store, by the same path as a real cloud's.
         #[arg(long, value_name = "YYYY-MM", group = "where")]
         month: Option<String>,
+        /// With --month: only so far, `now` or a time; for a month that still goes on.
+        #[arg(long, value_name = "TIME", value_parser = until, conflicts_with = "listen")]
+        until: Option<Ts>,
         /// Write the truth (events, usage) here as JSON.
         #[arg(long, value_name = "FILE")]
         truth: Option<PathBuf>,
@@ -224,6 +227,15 @@ pub struct EngineArgs {
     /// And end with this process.
     #[arg(long, hide = true, value_name = "PID")]
     pub parent: Option<i32>,
+}
+
+/// Reads `--until`: `now`, or a time, RFC 3339.
+fn until(text: &str) -> Result<Ts, BadTime> {
+    if text == "now" {
+        Ok(crate::net::Clock::System.now())
+    } else {
+        Ts::parse(text)
+    }
 }
 
 /// Reads `--as-of`: a time, RFC 3339.
