@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet};
 
-/// How long a store that is away may hold up the end of `collect`; what it does not take stays in the spool.
+/// How long a store that takes nothing may hold up the end of `collect`; what it does not take stays in the spool.
 const DELIVERY_MAX: Duration = Duration::from_secs(60);
 
 /// `plimsoll collect`.
@@ -79,17 +79,21 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
     })
 }
 
-/// Waits until the spool is empty.
+/// Waits until the spool is empty, for as long as the store takes anything: a slow store is not one that is away.
 pub(super) async fn delivered(spool: &Spool) -> Result<()> {
-    if tokio::time::timeout(DELIVERY_MAX, spool.drained())
+    let mut left = spool.depth().batches;
+    while tokio::time::timeout(DELIVERY_MAX, spool.drained())
         .await
         .is_err()
     {
-        bail!(
-            "the store did not take {} batches within {} s; they are kept in the spool and delivered by the next command that collects",
-            spool.depth().batches,
-            DELIVERY_MAX.as_secs()
-        );
+        let now = spool.depth().batches;
+        if now >= left {
+            bail!(
+                "the store took none of {now} batches for {} s; they are kept in the spool and delivered by the next command that collects",
+                DELIVERY_MAX.as_secs()
+            );
+        }
+        left = now;
     }
     Ok(())
 }

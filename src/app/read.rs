@@ -134,13 +134,13 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
         cli::explain::find(&asked.store, &asked.rules, &wanted.id, &months, asked.as_of).await?;
     asked.store.close().await?;
     let Some(explanation) = found else {
-        let searched = match (months.first(), months.last()) {
-            (Some(first), Some(last)) if first == last => format!(" of {first}"),
-            (Some(first), Some(last)) => format!(" from {last} to {first}"),
-            _ => String::new(),
+        let searched = match (months.last(), months.first()) {
+            (Some(from), Some(to)) if from != to => format!("{from} to {to}"),
+            (Some(one), _) => one.to_string(),
+            _ => "no month".to_owned(),
         };
         eprintln!(
-            "plimsoll: no usage line{searched} has the id {}; `plimsoll usage --format json` lists ids, and a line of a stated --as-of needs the same one here",
+            "plimsoll: no usage line has the id {} (searched: {searched}); `plimsoll usage --format json` lists ids, and a line of a stated --as-of needs the same one here",
             wanted.id
         );
         return Ok(exit::PART);

@@ -38,6 +38,7 @@ pub(super) fn routes() -> Router<Arc<Cloud>> {
             get(action),
         )
         .route("/compute/v2.1/flavors/detail", get(flavors))
+        .route("/compute/v2.1/os-hypervisors", get(hypervisors))
         .route("/compute/v2.1/os-hypervisors/detail", get(hypervisors))
 }
 
