@@ -194,7 +194,7 @@ pub(super) struct Source {
     pub(super) name: String,
     /// Keystone v3.
     pub(super) auth_url: Option<WebUrl>,
-    /// User name. It needs the role admin, or the policy that this project ships: others see an empty cloud.
+    /// User name. It needs the role admin: others see an empty cloud. Access rules of an application credential cut it down.
     pub(super) username: Option<String>,
     /// Domain name of the user. Default: Default.
     pub(super) user_domain: Option<String>,

@@ -4,7 +4,12 @@ use crate::{
     harness::{Plimsoll, json},
     truth::{Exact, integrate},
 };
-use std::collections::BTreeMap;
+use plimsoll::{
+    config::Overrides,
+    domain::Period,
+    http::{Board as _, StoreBoard, overview::Overview},
+};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// October 2026 in Stockholm: 30 September 22:00 to 31 October 23:00 UTC.
 const FROM: i64 = 1_790_805_600;
@@ -99,6 +104,53 @@ fn check_seed(seed: u64) {
         out.to_str().unwrap(),
     ]);
     check_export(&truth, &out);
+    check_page(&truth, &p);
+}
+
+/// The first page's figures of each tenant are the truth's.
+fn check_page(truth: &Exact, p: &Plimsoll) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/quickstart.yaml");
+    let config = plimsoll::config::load(Some(path.as_ref()), &Overrides::default()).unwrap();
+    let (config, period) = (
+        Arc::new(config),
+        Period::month("2026-10", chrono_tz::Europe::Stockholm).unwrap(),
+    );
+    let overview = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = crate::harness::open(&p.dir().join("data")).await;
+        let board = StoreBoard::new(store.clone(), config.clone());
+        let figures = board.month(period).await.unwrap();
+        let lists = board.lists().await.unwrap();
+        store.close().await.unwrap();
+        Overview::build(&config, &period, figures, lists)
+    });
+    assert!(overview.unattributed.is_none() && overview.tenants.len() == 4);
+    for t in &overview.tenants {
+        let of = |meter: &str| -> i128 {
+            let mine = truth
+                .iter()
+                .filter(|(k, _)| k.0 == t.tenant && k.4 == meter);
+            mine.map(|(_, q)| q).sum()
+        };
+        let s = &t.sums;
+        assert_eq!(
+            (
+                s.vcpu_s,
+                s.memory_byte_s,
+                s.gpu_s,
+                s.observed_s,
+                s.expected_s
+            ),
+            (
+                of("compute.vcpu"),
+                of("compute.memory"),
+                of("compute.gpu"),
+                of("compute.instance"),
+                of("compute.instance")
+            ),
+            "{}",
+            t.tenant
+        );
+    }
 }
 
 /// Every exported line's quantity is the truth's, and its amount the price list's, worked out here by plain integers.
