@@ -1,9 +1,6 @@
 //! Keeps what is derived fresh while plimsoll runs: the cached pieces behind the SQL views, and the gauges about usage.
 
-use super::{
-    pump::Touched,
-    run::{Parts, count_violations},
-};
+use super::{pump::Touched, run::Parts};
 use crate::{
     domain::{Period, ResourceKey, fact::kind},
     periods::usage::{self, Rules, UsageError},
@@ -135,6 +132,8 @@ async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
             .metrics
             .unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
     }
-    count_violations(&parts.metrics, &computed.violations);
+    for broken in computed.violations {
+        parts.metrics.violation(broken);
+    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{collector, exit, open_store, pump, read::keep_definitions, refresh, stopped};
 use crate::{
     config::{self, Config},
-    domain::{Batch, Outcome, PassMode, invariant::Invariant},
+    domain::{Batch, Outcome, PassMode},
     http,
     net::Clock,
     sources::Source,
@@ -203,15 +203,5 @@ async fn source_loop(
     tokio::select! {
         () = work => {}
         _ = stopping.wait_for(|s| *s) => {}
-    }
-}
-
-/// Counts broken invariants that a computation found.
-pub(super) fn count_violations<'a>(
-    metrics: &Metrics,
-    found: impl IntoIterator<Item = &'a Invariant>,
-) {
-    for v in found {
-        metrics.violation(*v);
     }
 }

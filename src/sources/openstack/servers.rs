@@ -88,6 +88,19 @@ struct Faults {
 }
 
 impl Faults {
+    /// An error, if any item of the list could not be read.
+    fn outcome(self) -> Result<(), Fault> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        Err(SourceError::Items {
+            list: SERVERS,
+            count: self.count,
+            first: self.first,
+        }
+        .into())
+    }
+
     fn add(&mut self, id: &str, why: &str) {
         if self.count == 0 {
             self.first = format!("server {id}: {why}");
@@ -420,15 +433,7 @@ impl Reader<'_> {
             }
         }
         run.hand_on().await?;
-        if faults.count > 0 {
-            return Err(SourceError::Items {
-                list: SERVERS,
-                count: faults.count,
-                first: faults.first,
-            }
-            .into());
-        }
-        Ok(())
+        faults.outcome()
     }
 
     /// Takes in one server that was asked for by its id.
@@ -440,15 +445,7 @@ impl Reader<'_> {
     ) -> Result<(), Fault> {
         let mut faults = Faults::default();
         self.servers(vec![server], date, &mut faults, run).await?;
-        if faults.count > 0 {
-            return Err(SourceError::Items {
-                list: SERVERS,
-                count: faults.count,
-                first: faults.first,
-            }
-            .into());
-        }
-        Ok(())
+        faults.outcome()
     }
 
     /// Forgets a server that has ended.
