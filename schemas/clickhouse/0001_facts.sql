@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS passes
     id UInt64 CODEC(ZSTD(1)),
     service SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
     region SimpleAggregateFunction(any, String) CODEC(ZSTD(1)),
-    mode SimpleAggregateFunction(any, Enum8('full' = 1, 'changes' = 2, 'deleted' = 3)),
+    mode SimpleAggregateFunction(any, Enum8('full' = 1, 'changes' = 2, 'deleted' = 3, 'events' = 4)),
     finished SimpleAggregateFunction(any, DateTime64(6, 'UTC')) CODEC(Delta, ZSTD(1)),
     watermark SimpleAggregateFunction(any, DateTime64(6, 'UTC')) CODEC(Delta, ZSTD(1)),
     skew_us SimpleAggregateFunction(any, Int64) CODEC(ZSTD(1)),

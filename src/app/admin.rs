@@ -61,13 +61,19 @@ fn finding(verdict: Verdict, what: impl Into<String>, hint: &str) -> Finding {
 }
 
 async fn check_source(config: &crate::config::Source) -> Vec<Finding> {
-    match Source::new(
-        config.clone(),
-        Clock::System,
-        Memory::default(),
-        super::collector(),
+    match Source::open(
+        config,
+        &Clock::System,
+        &Memory::default(),
+        &super::collector(),
     ) {
-        Ok(mut source) => source.check_online().await,
+        Ok(readers) => {
+            let mut findings = Vec::new();
+            for mut reader in readers {
+                findings.extend(reader.check_online().await);
+            }
+            findings
+        }
         Err(e) => vec![finding(Verdict::Error, e.to_string(), "")],
     }
 }

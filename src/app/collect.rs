@@ -11,6 +11,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use std::{
+    collections::BTreeSet,
     io::{self, Write as _},
     time::Duration,
 };
@@ -20,7 +21,11 @@ use tokio::{sync::watch, task::JoinSet};
 const DELIVERY_MAX: Duration = Duration::from_secs(60);
 
 /// `plimsoll collect`.
-pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
+pub(super) async fn collect(
+    mut config: Config,
+    only: &[String],
+    believed: &[String],
+) -> Result<u8> {
     if let Some(unknown) = only
         .iter()
         .find(|n| !config.sources.iter().any(|s| s.name() == n.as_str()))
@@ -44,6 +49,7 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let drainer = tokio::spawn(parts.drain(stopping));
+    let believed: BTreeSet<String> = believed.iter().cloned().collect();
     let mut reading = JoinSet::new();
     for source in parts.config.sources.clone() {
         let memory = parts
@@ -51,11 +57,13 @@ pub(super) async fn collect(mut config: Config, only: &[String]) -> Result<u8> {
             .memory(source.name())
             .await
             .with_context(|| format!("what is known of {}", source.name()))?;
-        let mut source = Source::new(source, parts.clock.clone(), memory, collector())?;
-        let parts = parts.clone();
-        reading.spawn(async move {
-            pump::pump(&mut source, PassMode::Full, &parts.spool, &parts.metrics).await
-        });
+        for mut reader in Source::open(&source, &parts.clock, &memory, &collector())? {
+            reader.believe(&believed);
+            let parts = parts.clone();
+            reading.spawn(async move {
+                pump::pump(&mut reader, PassMode::Full, &parts.spool, &parts.metrics).await
+            });
+        }
     }
     let mut passes = Vec::new();
     while let Some(touched) = reading.join_next().await {

@@ -101,8 +101,11 @@ async fn dispatch(args: Args) -> Result<u8> {
     let global = args.global;
     match args.command {
         Command::Run => with_config(&global, run::run).await,
-        Command::Collect { source } => {
-            with_config(&global, async |c| collect::collect(c, &source).await).await
+        Command::Collect { source, believe } => {
+            with_config(&global, async |c| {
+                collect::collect(c, &source, &believe).await
+            })
+            .await
         }
         Command::Check { online, format } => admin::check(&global, online, format).await,
         Command::Usage {

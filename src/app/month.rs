@@ -115,7 +115,7 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     let parts = Parts::open(config, clock.clone()).await?;
     let drainer = tokio::spawn(parts.drain(stopping));
     let memory = parts.store.memory(source.name()).await?;
-    let mut reader = Source::new(source, clock.clone(), memory, "simulate".to_owned())?;
+    let mut readers = Source::open(&source, &clock, &memory, "simulate")?;
     let end = asked.until.map_or(period.to, |u| u.min(period.to));
     let slots = slots(&world, period.from, end)?;
     let progress = Progress::new("simulating", slots.len() as u64);
@@ -128,12 +128,16 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
         } else {
             PassMode::Changes
         };
-        let got = pump::pump(&mut reader, mode, &parts.spool, &parts.metrics).await;
-        if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
+        let mut passes = Vec::new();
+        for reader in &mut readers {
+            let got = pump::pump(reader, mode, &parts.spool, &parts.metrics).await;
+            passes.extend(got.passes);
+        }
+        if mode == PassMode::Full && passes.iter().all(|p| p.outcome == Outcome::Complete) {
             next_full = t.plus_seconds(DAY_S);
         }
         troubled.extend(
-            got.passes
+            passes
                 .into_iter()
                 .filter(|p| p.outcome != Outcome::Complete)
                 .map(|p| p.list),

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Batch, Pass, PassMode, ResourceKey, fact::kind},
-    sources::Source,
+    sources::{Parcel, Source},
     spool::Spool,
     telemetry::metrics::Metrics,
 };
@@ -32,7 +32,7 @@ pub(super) async fn pump(
     spool: &Spool,
     metrics: &Metrics,
 ) -> Touched {
-    let (out, mut batches) = mpsc::channel::<Batch>(BATCHES_MAX);
+    let (out, mut parcels) = mpsc::channel::<Parcel>(BATCHES_MAX);
     let mut touched = Touched::default();
     let reading = async {
         let passes = source.collect(mode, &out).await;
@@ -41,14 +41,20 @@ pub(super) async fn pump(
     };
     let writing = async {
         let (mut resources, mut scopes) = (BTreeSet::new(), false);
-        while let Some(mut batch) = batches.recv().await {
+        while let Some(Parcel { mut batch, kept }) = parcels.recv().await {
+            let mut waiting: Vec<_> = kept.into_iter().collect();
             // What came while the disk was busy goes into the same file: each file costs two syncs.
-            while let Ok(more) = batches.try_recv() {
-                batch.append(more);
+            while let Ok(more) = parcels.try_recv() {
+                batch.append(more.batch);
+                waiting.extend(more.kept);
             }
             scopes |= batch.facts.iter().any(|f| f.key.kind == kind::PROJECT);
             resources.extend(batch.facts.iter().map(|f| f.key.clone()));
             keep(spool, &batch).await;
+            for told in waiting {
+                // Whoever no longer waits for it has ended, and finds the batch in the spool.
+                let _ = told.send(());
+            }
             metrics.facts(&batch.facts);
         }
         (resources, scopes)

@@ -2,7 +2,7 @@
 
 use super::{pump::Touched, run::Parts};
 use crate::{
-    domain::{Period, ResourceKey, fact::kind},
+    domain::{Period, ResourceKey},
     periods::usage::{self, Rules, UsageError},
     store::FactQuery,
 };
@@ -68,7 +68,7 @@ pub(super) async fn refresh(
     }
 }
 
-/// Rebuilds the pieces of all servers at the end of a command; again when the engine went with another command, which had started it.
+/// Rebuilds the pieces of all resources at the end of a command; again when the engine went with another command, which had started it.
 pub(super) async fn rebuild_all(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
     for _ in 1..REBUILDS_MAX {
         match rebuild(parts, rules, true, &BTreeSet::new()).await {
@@ -81,7 +81,7 @@ pub(super) async fn rebuild_all(parts: &Parts, rules: &Rules) -> Result<(), Usag
     rebuild(parts, rules, true, &BTreeSet::new()).await
 }
 
-/// Rebuilds the pieces of all servers, or of those named.
+/// Rebuilds the pieces of all resources, or of those named.
 async fn rebuild(
     parts: &Parts,
     rules: &Rules,
@@ -89,16 +89,16 @@ async fn rebuild(
     touched: &BTreeSet<ResourceKey>,
 ) -> Result<(), UsageError> {
     let as_of = parts.store.now().await?;
-    let servers = FactQuery {
-        kind: Some(kind::SERVER.to_owned()),
+    let metered = FactQuery {
+        kinds: rules.kinds(),
         ..FactQuery::all(as_of)
     };
     if all {
-        usage::rebuild_pieces(&parts.store, rules, &servers).await?;
+        usage::rebuild_pieces(&parts.store, rules, &metered).await?;
         return Ok(());
     }
     let mut by_cloud: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for key in touched.iter().filter(|k| k.kind == kind::SERVER) {
+    for key in touched {
         by_cloud
             .entry(&key.cloud)
             .or_default()
@@ -109,7 +109,7 @@ async fn rebuild(
             let query = FactQuery {
                 cloud: Some(cloud.to_owned()),
                 resources: some.to_vec(),
-                ..servers.clone()
+                ..metered.clone()
             };
             usage::rebuild_pieces(&parts.store, rules, &query).await?;
         }

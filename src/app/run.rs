@@ -12,6 +12,7 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 use anyhow::{Context as _, Result};
+use futures::future::join_all;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -163,9 +164,9 @@ async fn source_loop(
     mut stopping: watch::Receiver<bool>,
 ) {
     let work = async {
-        let name = config.name().to_owned();
+        let name = config.name();
         let memory = loop {
-            match parts.store.memory(&name).await {
+            match parts.store.memory(name).await {
                 Ok(m) => break m,
                 Err(e) => {
                     tracing::warn!(source = %name, error = %e, "cannot read what was known; trying again")
@@ -173,35 +174,58 @@ async fn source_loop(
             }
             tokio::time::sleep(STORE_RETRY).await;
         };
-        let (interval, full_interval) = (config.interval(), config.full_interval());
-        parts.metrics.source(&name);
-        let mut source = match Source::new(config, parts.clock.clone(), memory, collector()) {
-            Ok(s) => s,
-            Err(e) => {
-                tracing::error!(source = %name, error = %e, "cannot be read");
-                return;
+        parts.metrics.source(name);
+        match Source::open(&config, &parts.clock, &memory, &collector()) {
+            Ok(readers) => {
+                let loops = readers
+                    .into_iter()
+                    .map(|r| reader_loop(&parts, r, &touched));
+                join_all(loops).await;
             }
-        };
-        let mut next_full = Instant::now();
-        loop {
-            let began = Instant::now();
-            let mode = if began >= next_full {
-                PassMode::Full
-            } else {
-                PassMode::Changes
-            };
-            let got = pump::pump(&mut source, mode, &parts.spool, &parts.metrics).await;
-            if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
-                next_full = began + full_interval;
-            }
-            if touched.send(got).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(interval.saturating_sub(began.elapsed())).await;
+            Err(e) => tracing::error!(source = %name, error = %e, "cannot be read"),
         }
     };
     tokio::select! {
         () = work => {}
         _ = stopping.wait_for(|s| *s) => {}
+    }
+}
+
+/// Reads one share of a source for ever, in a rhythm of its own.
+async fn reader_loop(parts: &Parts, mut reader: Source, touched: &mpsc::Sender<pump::Touched>) {
+    let mut next_full = Instant::now();
+    loop {
+        let began = Instant::now();
+        let mode = if began >= next_full {
+            PassMode::Full
+        } else {
+            PassMode::Changes
+        };
+        let got = pump::pump(&mut reader, mode, &parts.spool, &parts.metrics).await;
+        if mode == PassMode::Full && got.passes.iter().all(|p| p.outcome == Outcome::Complete) {
+            next_full = began + reader.full_interval();
+        }
+        let suspect = got.passes.iter().any(|p| p.outcome == Outcome::Suspect);
+        if touched.send(got).await.is_err() {
+            return;
+        }
+        if suspect {
+            believe_store(parts, &mut reader).await;
+        }
+        tokio::time::sleep(reader.interval().saturating_sub(began.elapsed())).await;
+    }
+}
+
+/// A person may have vouched for a suspect list meanwhile (`collect --believe`), by another process: then the store knows what has ended.
+async fn believe_store(parts: &Parts, reader: &mut Source) {
+    if parts.spool.depth().batches > 0 {
+        // The store knows less than the reader until it has all of this.
+        return;
+    }
+    match parts.store.memory(reader.name()).await {
+        Ok(memory) => reader.remember(&memory),
+        Err(e) => {
+            tracing::debug!(source = reader.name(), error = %e, "what the store knows could not be read")
+        }
     }
 }

@@ -104,6 +104,9 @@ pub enum Command {
         /// Only this source; may be given again.
         #[arg(long, value_name = "NAME")]
         source: Vec<String>,
+        /// Vouch for a list whose passes are suspect: what it no longer shows has ended, however much it is; may be given again.
+        #[arg(long, value_name = "LIST")]
+        believe: Vec<String>,
     },
     /// Validate everything; with --online also reach every source and the store.
     #[command(after_help = "Example: plimsoll check --config plimsoll.yaml --online")]

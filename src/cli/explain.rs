@@ -4,6 +4,7 @@ use super::args::TextFormat;
 use crate::{
     domain::{
         Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow,
+        fact::kind,
         usage::{Piece, UsageRowJson, readable},
     },
     fold::{self, measure},
@@ -64,7 +65,7 @@ async fn gather(
         resource: row.resource.clone(),
     };
     let query = FactQuery {
-        kind: Some(row.kind.clone()),
+        kinds: vec![row.kind.clone()],
         cloud: Some(row.source.clone()),
         resources: vec![row.resource.clone()],
         ..FactQuery::all(as_of)
@@ -102,7 +103,7 @@ async fn gather(
             raws.insert(hash.to_owned(), body);
         }
     }
-    let list = (row.source.clone(), usage::list_of(&row.kind).to_owned());
+    let list = (row.source.clone(), kind::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
     Ok(Explanation {
         month,

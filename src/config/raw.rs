@@ -183,6 +183,40 @@ impl Interface {
     }
 }
 
+/// Services of an OpenStack region that can be metered.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Service {
+    /// Cinder: volumes, snapshots, backups.
+    Volume,
+    /// Glance: images.
+    Image,
+    /// Neutron: floating IPs, ports on public networks, routers.
+    Network,
+    /// Octavia: load balancers.
+    LoadBalancer,
+    /// Manila: shares.
+    Share,
+    /// Swift: accounts.
+    ObjectStore,
+    /// Placement: what hypervisors have to give.
+    Placement,
+}
+
+impl Service {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Volume => "volume",
+            Self::Image => "image",
+            Self::Network => "network",
+            Self::LoadBalancer => "load-balancer",
+            Self::Share => "share",
+            Self::ObjectStore => "object-store",
+            Self::Placement => "placement",
+        }
+    }
+}
+
 /// An OpenStack region. It logs in by `username` and `password`, by `application_credential`, or as `cloud` of a clouds.yaml says.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -221,6 +255,12 @@ pub(super) struct Source {
     /// Time between full lists, which find what changes missed. From `interval` to 7d.
     #[serde(default = "Source::full_interval")]
     pub(super) full_interval: Seconds,
+    /// Time between lists of what is read by whole lists: volumes, images, addresses, balancers, shares. What comes and goes between two of them is lost,
+    /// unless notifications tell of it. 1s to 1d.
+    #[serde(default = "Source::inventory_interval")]
+    pub(super) inventory_interval: Seconds,
+    /// Services to read beside identity and compute, which must then be there. Default: all of them that the catalogue has.
+    pub(super) services: Option<Vec<Service>>,
     /// Requests at once.
     #[serde(default = "Source::concurrency")]
     #[schemars(range(min = 1, max = 64))]
@@ -246,6 +286,10 @@ impl Source {
     pub(super) fn interval() -> Seconds {
         Seconds(60)
     }
+    pub(super) fn inventory_interval() -> Seconds {
+        Seconds(300)
+    }
+
     pub(super) fn full_interval() -> Seconds {
         Seconds(3_600)
     }

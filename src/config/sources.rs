@@ -58,6 +58,11 @@ fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Ope
             .unwrap_or_else(|| "public".to_owned()),
         interval_s: raw.interval.0,
         full_interval_s: raw.full_interval.0,
+        inventory_interval_s: raw.inventory_interval.0,
+        services: raw
+            .services
+            .as_ref()
+            .map(|all| all.iter().map(|s| s.as_str().to_owned()).collect()),
         concurrency: raw.concurrency,
         page_size: raw.page_size,
         timeout_s: raw.timeout.0,
@@ -79,6 +84,8 @@ impl OpenStack {
             interface: "public".to_owned(),
             interval_s: raw::Source::interval().0,
             full_interval_s: raw::Source::full_interval().0,
+            inventory_interval_s: raw::Source::inventory_interval().0,
+            services: None,
             concurrency: raw::Source::concurrency(),
             page_size: raw::Source::page_size(),
             timeout_s: raw::Source::timeout().0,
@@ -93,6 +100,7 @@ fn bounds(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) {
     let lengths = [
         ("interval", &raw.interval, 1, 86_400),
         ("full_interval", &raw.full_interval, 1, 7 * 86_400),
+        ("inventory_interval", &raw.inventory_interval, 1, 86_400),
         ("timeout", &raw.timeout, 1, 3_600),
     ];
     for (key, length, min, max) in lengths {

@@ -8,7 +8,12 @@ use crate::domain::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+};
 use url::Url;
 
 /// The whole configuration, validated.
@@ -85,24 +90,6 @@ impl Source {
     }
 }
 
-impl Source {
-    /// Between passes for changes.
-    #[must_use]
-    pub fn interval(&self) -> Duration {
-        match self {
-            Self::OpenStack(o) => Duration::from_secs(u64::from(o.interval_s)),
-        }
-    }
-
-    /// Between full lists.
-    #[must_use]
-    pub fn full_interval(&self) -> Duration {
-        match self {
-            Self::OpenStack(o) => Duration::from_secs(u64::from(o.full_interval_s)),
-        }
-    }
-}
-
 /// An OpenStack region.
 #[derive(Debug, Clone)]
 pub struct OpenStack {
@@ -120,6 +107,10 @@ pub struct OpenStack {
     pub interval_s: u32,
     /// Seconds between full lists.
     pub full_interval_s: u32,
+    /// Seconds between lists of the services that are read by whole lists.
+    pub inventory_interval_s: u32,
+    /// Services to read, which must be there; `None`: those that the catalogue has.
+    pub services: Option<BTreeSet<String>>,
     /// Requests at once.
     pub concurrency: u32,
     /// Items a page; the cloud may give fewer.
@@ -132,6 +123,14 @@ pub struct OpenStack {
     pub ca_file: Option<PathBuf>,
     /// PCI aliases (regular expression, whole) that are GPUs, in a flavor's `pci_passthrough:alias`.
     pub gpu_alias: String,
+}
+
+impl OpenStack {
+    /// True where a service may be read.
+    #[must_use]
+    pub fn reads(&self, service: &str) -> bool {
+        self.services.as_ref().is_none_or(|s| s.contains(service))
+    }
 }
 
 /// How to log in to Keystone.

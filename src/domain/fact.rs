@@ -21,6 +21,49 @@ pub mod kind {
     pub const SERVER: &str = "server";
     /// A Keystone project: a scope.
     pub const PROJECT: &str = "project";
+    /// A Cinder volume.
+    pub const VOLUME: &str = "volume";
+    /// A Cinder snapshot of a volume.
+    pub const SNAPSHOT: &str = "snapshot";
+    /// A Cinder backup of a volume.
+    pub const BACKUP: &str = "backup";
+    /// A Glance image.
+    pub const IMAGE: &str = "image";
+    /// A Neutron floating IP.
+    pub const FLOATING_IP: &str = "floating_ip";
+    /// A Neutron port on a public network.
+    pub const PORT: &str = "port";
+    /// A Neutron router; it holds the addresses of its gateway.
+    pub const ROUTER: &str = "router";
+    /// An Octavia load balancer.
+    pub const LOAD_BALANCER: &str = "load_balancer";
+    /// A Manila share.
+    pub const SHARE: &str = "share";
+    /// A Swift account.
+    pub const ACCOUNT: &str = "account";
+    /// A hypervisor: what there is to sell, nobody's usage.
+    pub const HYPERVISOR: &str = "hypervisor";
+
+    /// The list whose watermark bounds resources of a kind; the kind itself where none is known.
+    #[must_use]
+    pub fn list_of(kind: &str) -> &str {
+        match kind {
+            SERVER => "servers",
+            PROJECT => "projects",
+            VOLUME => "volumes",
+            SNAPSHOT => "snapshots",
+            BACKUP => "backups",
+            IMAGE => "images",
+            FLOATING_IP => "floating_ips",
+            PORT => "ports",
+            ROUTER => "routers",
+            LOAD_BALANCER => "load_balancers",
+            SHARE => "shares",
+            ACCOUNT => "accounts",
+            HYPERVISOR => "hypervisors",
+            other => other,
+        }
+    }
 }
 
 /// Which side of a resource a fact tells of.
@@ -29,7 +72,7 @@ pub mod kind {
 pub enum Aspect {
     /// The lifecycle state; [`Value::Gone`] ends the resource. The label is the state.
     State,
-    /// Size: the label is the flavor's (type's, class's) name, the levels are what it holds in base units.
+    /// Size: the label is the name of the flavor (of the volume type, the storage class, the network), the levels are what it holds in base units.
     Flavor,
     /// The scope that owns it; the label is its id.
     Owner,
@@ -114,7 +157,7 @@ impl Evidence {
 pub struct Known {
     /// State, flavor name, scope id, zone: the one word.
     pub label: String,
-    /// Levels in base units: `vcpus`, `memory_bytes`, `local_disk_bytes`, `gpus`.
+    /// Levels in base units: `vcpus`, `memory_bytes`, `local_disk_bytes`, `gpus`, `capacity_bytes`, `objects`, `ipv4_addresses`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub levels: BTreeMap<String, i64>,
     /// Other attributes, as text.

@@ -31,3 +31,29 @@ pub struct Memory {
     /// By list: the latest watermark of a complete *full* pass.
     pub full_watermarks: BTreeMap<String, Ts>,
 }
+
+impl Memory {
+    /// The share of a reader: resources of these kinds, and how far their lists, and the other lists named, reach.
+    #[must_use]
+    pub fn share(&self, kinds: &[&str], lists: &[&str]) -> Self {
+        let is_ours = |list: &str| {
+            lists.contains(&list) || kinds.iter().any(|k| super::fact::kind::list_of(k) == list)
+        };
+        let reach = |of: &BTreeMap<String, Ts>| {
+            of.iter()
+                .filter(|(list, _)| is_ours(list))
+                .map(|(list, t)| (list.clone(), *t))
+                .collect()
+        };
+        Self {
+            open: self
+                .open
+                .iter()
+                .filter(|(kind, _)| kinds.contains(&kind.as_str()))
+                .map(|(kind, open)| (kind.clone(), open.clone()))
+                .collect(),
+            watermarks: reach(&self.watermarks),
+            full_watermarks: reach(&self.full_watermarks),
+        }
+    }
+}

@@ -4,10 +4,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
-const SHIPPED: [(&str, &str); 1] = [(
-    "schemas/meters/compute.toml",
-    include_str!("../../schemas/meters/compute.toml"),
-)];
+const SHIPPED: [(&str, &str); 4] = [
+    (
+        "schemas/meters/compute.toml",
+        include_str!("../../schemas/meters/compute.toml"),
+    ),
+    (
+        "schemas/meters/storage.toml",
+        include_str!("../../schemas/meters/storage.toml"),
+    ),
+    (
+        "schemas/meters/object.toml",
+        include_str!("../../schemas/meters/object.toml"),
+    ),
+    (
+        "schemas/meters/network.toml",
+        include_str!("../../schemas/meters/network.toml"),
+    ),
+];
 
 /// One meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +31,8 @@ pub struct Meter {
     pub name: String,
     /// For people.
     pub description: String,
-    /// Kind of resource it is read from.
-    pub resource: String,
+    /// Kinds of resources it is read from.
+    pub resources: Vec<String>,
     /// Name of the level in the aspect `flavor`; absent: the level is 1.
     pub level: Option<String>,
     /// UCUM unit of the quantity.
@@ -104,18 +118,22 @@ impl Meters {
             meter.states = match exceptions.get(&meter.name).unwrap_or(&whole) {
                 Counts::States(states) => states.clone(),
                 Counts::Preset(name) => {
-                    let known = presets.get(&meter.resource);
-                    let states =
-                        known
-                            .and_then(|p| p.get(name))
-                            .ok_or_else(|| BadMeters::Preset {
-                                preset: name.clone(),
-                                resource: meter.resource.clone(),
-                                known: known.map_or_else(String::new, |p| {
-                                    p.keys().cloned().collect::<Vec<_>>().join(", ")
-                                }),
-                            })?;
-                    states.iter().cloned().collect()
+                    let mut states = BTreeSet::new();
+                    for resource in &meter.resources {
+                        let known = presets.get(resource);
+                        let of_kind =
+                            known
+                                .and_then(|p| p.get(name))
+                                .ok_or_else(|| BadMeters::Preset {
+                                    preset: name.clone(),
+                                    resource: resource.clone(),
+                                    known: known.map_or_else(String::new, |p| {
+                                        p.keys().cloned().collect::<Vec<_>>().join(", ")
+                                    }),
+                                })?;
+                        states.extend(of_kind.iter().cloned());
+                    }
+                    states
                 }
             };
         }
@@ -124,7 +142,18 @@ impl Meters {
 
     /// Meters read from one kind of resource, in the order of their names.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Meter> {
-        self.by_name.values().filter(move |m| m.resource == kind)
+        self.by_name
+            .values()
+            .filter(move |m| m.resources.iter().any(|r| r == kind))
+    }
+
+    /// The kinds of resources that are metered, each once.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        self.by_name
+            .values()
+            .flat_map(|m| m.resources.iter().map(String::as_str))
+            .collect()
     }
 }
 

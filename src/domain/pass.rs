@@ -13,6 +13,8 @@ pub enum PassMode {
     Changes,
     /// What the cloud still knows of the deleted ones.
     Deleted,
+    /// What a queue of notifications held. Nothing open reaches to its watermark: what was lost on the way is not known to be.
+    Events,
 }
 
 /// How a pass ended.
@@ -74,6 +76,7 @@ impl Pass {
             PassMode::Full => "full",
             PassMode::Changes => "changes",
             PassMode::Deleted => "deleted",
+            PassMode::Events => "events",
         };
         super::digest::Fields::default()
             .text(cloud)

@@ -18,6 +18,7 @@ struct Moment<'a> {
     flavor: Option<&'a Known>,
     zone: Option<&'a Known>,
     scope: &'a str,
+    kind: &'a str,
 }
 
 /// The pieces of a resource's whole life: per meter, sorted by start, never overlapping, equal neighbours merged.
@@ -80,6 +81,7 @@ fn moments(timeline: &Timeline) -> Vec<Moment<'_>> {
                 flavor: value(Aspect::Flavor),
                 zone: value(Aspect::Zone),
                 scope: value(Aspect::Owner).map_or("", |k| &k.label),
+                kind: &timeline.key.kind,
             });
             match next {
                 Some(n) => start = n,
@@ -88,6 +90,11 @@ fn moments(timeline: &Timeline) -> Vec<Moment<'_>> {
         }
     }
     out
+}
+
+/// Dimensions that are the label of the aspect `flavor`, by the word that is right for the kind.
+fn is_of_size(dimension: &str) -> bool {
+    matches!(dimension, "flavor" | "type" | "class" | "network")
 }
 
 fn holds(span: &Span, t: Ts) -> bool {
@@ -137,7 +144,8 @@ fn by_owner(
         .iter()
         .map(|d| {
             let value = match d.as_str() {
-                "flavor" => word(moment.flavor, UNOBSERVED),
+                size if is_of_size(size) => word(moment.flavor, UNOBSERVED),
+                "use" => moment.kind.to_owned(),
                 "state" => word(moment.state.value.as_ref(), UNOBSERVED),
                 "az" => word(moment.zone, ""),
                 _ => String::new(),

@@ -45,7 +45,10 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             .collect();
         if !of_aspect.is_empty() {
             let folded = aspect::fold(aspect, &of_aspect);
-            unexplained.extend(folded.unexplained);
+            // Only where events are told can one be missing.
+            if of_aspect.iter().any(|(_, f)| f.evidence == Evidence::Event) {
+                unexplained.extend(folded.unexplained);
+            }
             aspects.insert(aspect, folded.spans);
         }
     }

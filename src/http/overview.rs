@@ -422,15 +422,16 @@ pub fn named<'a>(name: &'a str, id: &'a str) -> &'a str {
     if name.is_empty() { id } else { name }
 }
 
-/// Seconds between passes of a list: flavors come with the full lists, everything else each time. `None` for a list that has no next pass to wait
+/// Seconds between passes of a list: projects and servers come each time, flavors with the full lists, other services in a rhythm of their own. `None` for a list that has no next pass to wait
 /// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
 #[must_use]
 pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
     let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
-    let each = if status.list == "flavors" {
-        o.full_interval_s
-    } else {
-        o.interval_s
+    let each = match status.list.as_str() {
+        "flavors" => o.full_interval_s,
+        "projects" | "servers" => o.interval_s,
+        _ if status.last.mode == PassMode::Events => o.interval_s,
+        _ => o.inventory_interval_s,
     };
     (status.last.mode != PassMode::Deleted).then_some(i64::from(each))
 }

@@ -40,6 +40,8 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             interface: "public".into(),
             interval_s: 60,
             full_interval_s: 3600,
+            inventory_interval_s: 300,
+            services: None,
             concurrency: 1,
             page_size: 100,
             timeout_s: 10,

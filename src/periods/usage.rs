@@ -18,15 +18,6 @@ use crate::{
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The list whose watermark bounds resources of a kind.
-#[must_use]
-pub fn list_of(kind_of_resource: &str) -> &'static str {
-    match kind_of_resource {
-        kind::PROJECT => "projects",
-        _ => "servers",
-    }
-}
-
 /// What a computation found beside the usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Computed {
@@ -68,6 +59,12 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The kinds of resources that are metered.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<String> {
+        self.meters.kinds().into_iter().map(str::to_owned).collect()
+    }
+
     /// Compiles the rules of a configuration.
     ///
     /// # Errors
@@ -153,7 +150,7 @@ pub async fn each_timeline(
 /// When the store fails.
 pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, UsageError> {
     let query = FactQuery {
-        kind: Some(kind::PROJECT.to_owned()),
+        kinds: vec![kind::PROJECT.to_owned()],
         ..FactQuery::all(as_of)
     };
     let mut scopes = Scopes::default();
@@ -210,7 +207,7 @@ pub async fn compute(
     let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
     let query = FactQuery {
-        kind: Some(kind::SERVER.to_owned()),
+        kinds: rules.kinds(),
         not_gone_before: period.from,
         ..FactQuery::all(as_of)
     };
@@ -225,7 +222,7 @@ pub async fn compute(
             violations.insert(Invariant::SpansDisjoint);
         }
         *unexplained.entry(t.key.cloud.clone()).or_insert(0) += t.unexplained.len() as u64;
-        let list = (t.key.cloud.clone(), list_of(&t.key.kind).to_owned());
+        let list = (t.key.cloud.clone(), kind::list_of(&t.key.kind).to_owned());
         let window = measure::Window {
             from: period.from,
             to: period.to,
@@ -308,7 +305,7 @@ pub async fn rebuild_pieces(
         let mut pieces = measure::pieces(&t, &rules.meters, &scopes);
         pieces.sort_by(|a, b| (&a.meter, a.start).cmp(&(&b.meter, b.start)));
         let name = name_of(&t).to_owned();
-        let list = list_of(&key.kind).to_owned();
+        let list = kind::list_of(&key.kind).to_owned();
         ready.push(ResourcePieces {
             key,
             name,

@@ -7,7 +7,26 @@ use crate::{
     domain::{Batch, Memory, Pass, PassMode},
     net::{Clock, NetError},
 };
-use tokio::sync::mpsc::Sender;
+use std::{collections::BTreeSet, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// A batch on its way to the spool.
+#[derive(Debug)]
+pub struct Parcel {
+    /// What was read.
+    pub batch: Batch,
+    /// Told once the batch is safe on disk: a queue may then be told to forget it.
+    pub kept: Option<oneshot::Sender<()>>,
+}
+
+impl From<Batch> for Parcel {
+    fn from(batch: Batch) -> Self {
+        Self { batch, kept: None }
+    }
+}
+
+/// Takes what a source reads. Waits while the spool is full.
+pub type Out = mpsc::Sender<Parcel>;
 
 /// Why a source could not be read. Every message names the operation, the thing and the way out; none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,42 +128,80 @@ pub struct Finding {
     pub hint: String,
 }
 
-/// One source. The set is closed: `match` finds every place to extend.
+/// What reads one share of a source, by itself: a cloud's volume service that hangs delays neither its servers nor another cloud. The set is closed:
+/// `match` finds every place to extend.
 #[derive(Debug)]
 pub enum Source {
-    /// An OpenStack region.
+    /// An OpenStack region's projects and servers.
     OpenStack(Box<openstack::OpenStack>),
+    /// Another service of an OpenStack region, read by whole lists.
+    Inventory(Box<openstack::Inventory>),
 }
 
 impl Source {
-    /// Makes the source that the configuration describes. Nothing is contacted.
+    /// Makes what reads a configured source: a reader for each share of it. Nothing is contacted. `memory` is what the store knows of it.
     ///
     /// # Errors
     /// [`SourceError`] when the configuration cannot work (a CA file, a pattern).
-    pub fn new(
-        config: config::Source,
-        clock: Clock,
-        memory: Memory,
-        collector: String,
-    ) -> Result<Self, SourceError> {
+    pub fn open(
+        config: &config::Source,
+        clock: &Clock,
+        memory: &Memory,
+        collector: &str,
+    ) -> Result<Vec<Self>, SourceError> {
         match config {
-            config::Source::OpenStack(c) => openstack::OpenStack::new(c, clock, memory, collector)
-                .map(|o| Self::OpenStack(Box::new(o))),
+            config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
         }
     }
 
-    /// Its name: the `cloud` of its facts.
+    /// The source's name: the `cloud` of its facts.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => o.name(),
+            Self::Inventory(i) => i.name(),
+        }
+    }
+
+    /// Between passes for changes.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        match self {
+            Self::OpenStack(o) => o.interval(),
+            Self::Inventory(i) => i.interval(),
+        }
+    }
+
+    /// Between full lists.
+    #[must_use]
+    pub fn full_interval(&self) -> Duration {
+        match self {
+            Self::OpenStack(o) => o.full_interval(),
+            Self::Inventory(i) => i.interval(),
+        }
+    }
+
+    /// Takes the store's memory in place of its own: what another collector, or a person, has found since.
+    pub fn remember(&mut self, memory: &Memory) {
+        match self {
+            Self::OpenStack(o) => o.remember(memory),
+            Self::Inventory(i) => i.remember(memory),
+        }
+    }
+
+    /// A person vouches for these lists: what they no longer show has ended, however much it is.
+    pub fn believe(&mut self, lists: &BTreeSet<String>) {
+        match self {
+            Self::OpenStack(o) => o.believe(lists),
+            Self::Inventory(i) => i.believe(lists),
         }
     }
 
     /// Reads every list once and hands the facts on as they come. One pass per list, also in the last batch of that list; faults are data.
-    pub async fn collect(&mut self, mode: PassMode, out: &Sender<Batch>) -> Vec<Pass> {
+    pub async fn collect(&mut self, mode: PassMode, out: &Out) -> Vec<Pass> {
         match self {
             Self::OpenStack(o) => o.collect(mode, out).await,
+            Self::Inventory(i) => i.collect(out).await,
         }
     }
 
@@ -152,6 +209,7 @@ impl Source {
     pub async fn check_online(&mut self) -> Vec<Finding> {
         match self {
             Self::OpenStack(o) => o.check_online().await,
+            Self::Inventory(i) => i.check_online().await,
         }
     }
 }

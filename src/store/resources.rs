@@ -16,8 +16,8 @@ pub struct FactQuery {
     pub as_of: Ts,
     /// Resources that were not gone for certain (an event's or record's `Gone`) before this.
     pub not_gone_before: Ts,
-    /// Only of this kind.
-    pub kind: Option<String>,
+    /// Only of these kinds; empty: all.
+    pub kinds: Vec<String>,
     /// Only of this cloud.
     pub cloud: Option<String>,
     /// Only these resources; empty: all.
@@ -31,7 +31,7 @@ impl FactQuery {
         Self {
             as_of,
             not_gone_before: Ts::MIN,
-            kind: None,
+            kinds: Vec::new(),
             cloud: None,
             resources: Vec::new(),
         }
@@ -115,23 +115,21 @@ impl Store {
     /// When the store fails.
     pub async fn resources(&self, query: &FactQuery) -> Result<ResourceStream, StoreError> {
         let mut only = String::new();
-        let mut texts = Vec::new();
-        for (column, text) in [("cloud", &query.cloud), ("kind", &query.kind)] {
-            if let Some(text) = text {
-                only.push_str(&format!(" AND {column} = ?"));
-                texts.push(text.as_str());
-            }
+        if query.cloud.is_some() {
+            only.push_str(" AND cloud = ?");
         }
-        if !query.resources.is_empty() {
-            only.push_str(" AND resource IN ?");
+        let among = [("kind", &query.kinds), ("resource", &query.resources)];
+        for (column, words) in among {
+            if !words.is_empty() {
+                only.push_str(&format!(" AND {column} IN ?"));
+            }
         }
         let bind = |q: Query| {
-            let q = texts.iter().fold(q, |q, t| q.bind(*t));
-            if query.resources.is_empty() {
-                q
-            } else {
-                q.bind(&query.resources)
-            }
+            let q = query.cloud.iter().fold(q, |q, cloud| q.bind(cloud));
+            among
+                .iter()
+                .filter(|(_, words)| !words.is_empty())
+                .fold(q, |q, (_, words)| q.bind(words))
         };
         let mut sql = format!("SELECT ?fields FROM facts WHERE 1{only}");
         let past = query.not_gone_before > Ts::MIN;

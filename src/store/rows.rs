@@ -183,6 +183,7 @@ impl From<&Pass> for PassRow {
                 PassMode::Full => 1,
                 PassMode::Changes => 2,
                 PassMode::Deleted => 3,
+                PassMode::Events => 4,
             },
             finished: p.finished.0,
             watermark: p.watermark.0,
@@ -213,6 +214,7 @@ impl PassRow {
             1 => PassMode::Full,
             2 => PassMode::Changes,
             3 => PassMode::Deleted,
+            4 => PassMode::Events,
             n => return Err(unknown("mode", n)),
         };
         let outcome = match self.outcome {

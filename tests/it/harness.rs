@@ -143,7 +143,7 @@ pub(crate) fn everything(cloud: &str) -> FactQuery {
     FactQuery {
         as_of: Ts::MAX,
         not_gone_before: Ts::MIN,
-        kind: None,
+        kinds: Vec::new(),
         cloud: Some(cloud.into()),
         resources: Vec::new(),
     }

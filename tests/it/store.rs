@@ -274,7 +274,7 @@ async fn passes_memory_and_filters() {
     );
     assert_eq!(
         names(FactQuery {
-            kind: Some("project".into()),
+            kinds: vec!["project".into()],
             ..everything("c")
         })
         .await,
@@ -282,7 +282,7 @@ async fn passes_memory_and_filters() {
     );
     let one = FactQuery {
         resources: vec!["gone".into()],
-        kind: Some("server".into()),
+        kinds: vec!["server".into()],
         ..everything("c")
     };
     assert_eq!(names(one.clone()).await, ["gone"]);

@@ -110,7 +110,7 @@ impl Plimsoll {
 /// The servers of a store, folded, by id.
 pub(crate) async fn servers(store: &Store) -> BTreeMap<String, Timeline> {
     let query = FactQuery {
-        kind: Some(kind::SERVER.to_owned()),
+        kinds: vec![kind::SERVER.to_owned()],
         ..FactQuery::all(Ts::MAX)
     };
     let mut all = BTreeMap::new();

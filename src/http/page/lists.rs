@@ -91,6 +91,7 @@ const fn mode(mode: PassMode) -> &'static str {
         PassMode::Full => "full list",
         PassMode::Changes => "changes",
         PassMode::Deleted => "deleted ones",
+        PassMode::Events => "notifications",
     }
 }
 

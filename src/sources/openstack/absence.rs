@@ -7,15 +7,20 @@ use super::{
     record::Server,
     run::{Draft, Fault, Run},
     servers::{Listed, OVERLAP_S, Reader, SERVERS},
-    session::Service,
+    service::Service,
 };
 use crate::domain::{Aspect, Evidence, Ts, Value, fact::kind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// A pass may end so many servers without positive evidence, whatever share they are.
+/// A pass may end so many resources without positive evidence, whatever share they are.
 const UNPROVEN_MAX: usize = 10;
+
+/// True where so much has vanished, of so much, that the list is not believed.
+pub(super) const fn is_suspect(missing: usize, open: usize) -> bool {
+    missing > UNPROVEN_MAX && missing * 10 > open
+}
 
 impl Reader<'_> {
     /// After a complete full list: finds out about every server that it did not show, be it remembered or not.
@@ -53,10 +58,10 @@ impl Reader<'_> {
         for id in self.list(path, run).await?.ids {
             missing.remove(&id);
         }
-        if missing.len() > UNPROVEN_MAX && missing.len() * 10 > open.len() {
+        if !self.believed && is_suspect(missing.len(), open.len()) {
             return Err(Fault::Suspect(format!(
                 "{} of {} servers are neither listed nor among the deleted ones; that is taken for a lost role or a policy that hides them, and none \
-                 is ended; give the account {} and run `plimsoll check --online`",
+                 is ended; give the account {} and run `plimsoll check --online`; if they are gone indeed, `plimsoll collect --believe servers` ends them",
                 missing.len(),
                 open.len(),
                 "the policy rules os_compute_api:servers:detail and :detail:get_all_tenants (by default the role admin)",
@@ -175,7 +180,12 @@ impl Reader<'_> {
         if open == 0 {
             return Ok(());
         }
-        let mut pager = Pager::new("/servers/detail?all_tenants=1&limit=1", "servers", "id");
+        let mut pager = Pager::new(
+            Service::Compute,
+            "/servers/detail?all_tenants=1&limit=1",
+            "servers",
+            "id",
+        );
         if pager
             .next(self.session, &run.tally)
             .await?

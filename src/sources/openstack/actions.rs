@@ -7,7 +7,8 @@ use super::{
     pages::Pager,
     record::{BUILD_ERROR, maybe_time, time},
     run::Draft,
-    session::{Service, Session},
+    service::Service,
+    session::Session,
 };
 use crate::{
     domain::{Aspect, Evidence, Ts, Value},
@@ -333,7 +334,12 @@ pub(super) async fn read(
     }
     let path = format!("/servers/{server}/os-instance-actions");
     let mut log = Log::default();
-    let mut pager = Pager::new(path.clone(), "instanceActions", "request_id");
+    let mut pager = Pager::new(
+        Service::Compute,
+        path.clone(),
+        "instanceActions",
+        "request_id",
+    );
     loop {
         let page = match pager.next(session, tally).await {
             Err(e) if e.status() == Some(404) => return Ok(log),

@@ -21,18 +21,26 @@ struct Endpoint {
     url: String,
 }
 
-/// The one endpoint of a service type in a region, with its region.
+/// The one endpoint of a service in a region, with its region. `types`: what the service may be called; the first that is there counts.
 pub(super) fn find_endpoint(
     catalogue: &[Entry],
-    service: &'static str,
+    types: &'static [&'static str],
     region: Option<&str>,
     interface: &str,
 ) -> Result<(Url, String), SourceError> {
-    let all: Vec<&Endpoint> = catalogue
+    let of_type = |t: &str| -> Vec<&Endpoint> {
+        catalogue
+            .iter()
+            .filter(|e| e.kind == t)
+            .flat_map(|e| &e.endpoints)
+            .collect()
+    };
+    let all = types
         .iter()
-        .filter(|e| e.kind == service)
-        .flat_map(|e| &e.endpoints)
-        .collect();
+        .map(|t| of_type(t))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default();
+    let service = types.first().copied().unwrap_or_default();
     let fitting: Vec<&Endpoint> = all
         .iter()
         .copied()
@@ -114,33 +122,33 @@ mod tests {
 
     #[test]
     fn finds_the_endpoints_of_a_real_catalogue() {
-        let (url, region) = find_endpoint(&catalogue(), "compute", None, "public").unwrap();
+        let (url, region) = find_endpoint(&catalogue(), &["compute"], None, "public").unwrap();
         assert_eq!(
             (url.as_str(), region.as_str()),
             ("http://127.0.0.1:18774/v2.1", "RegionOne")
         );
         let (url, _) =
-            find_endpoint(&catalogue(), "identity", Some("RegionOne"), "internal").unwrap();
+            find_endpoint(&catalogue(), &["identity"], Some("RegionOne"), "internal").unwrap();
         assert_eq!(at_version(&url, "v3").as_str(), "http://127.0.0.1:15000/v3");
     }
 
     #[test]
     fn says_what_the_catalogue_has_instead() {
-        let e = find_endpoint(&catalogue(), "compute", Some("Mars"), "public")
+        let e = find_endpoint(&catalogue(), &["compute"], Some("Mars"), "public")
             .unwrap_err()
             .to_string();
         assert!(
             e.contains("region Mars with interface public") && e.contains("RegionOne public"),
             "{e}"
         );
-        let e = find_endpoint(&catalogue(), "object-store", None, "public")
+        let e = find_endpoint(&catalogue(), &["object-store"], None, "public")
             .unwrap_err()
             .to_string();
         assert!(
             e.contains("the services block-storage, compute, identity"),
             "{e}"
         );
-        let e = find_endpoint(&[], "compute", None, "public")
+        let e = find_endpoint(&[], &["compute"], None, "public")
             .unwrap_err()
             .to_string();
         assert!(e.contains("scoped to a project"), "{e}");
@@ -157,12 +165,12 @@ mod tests {
             kind: "compute".into(),
             endpoints: vec![two("north"), two("south")],
         }];
-        let e = find_endpoint(&catalogue, "compute", None, "public")
+        let e = find_endpoint(&catalogue, &["compute"], None, "public")
             .unwrap_err()
             .to_string();
         assert!(e.contains("north, south"), "{e}");
         assert_eq!(
-            find_endpoint(&catalogue, "compute", Some("south"), "public")
+            find_endpoint(&catalogue, &["compute"], Some("south"), "public")
                 .unwrap()
                 .1,
             "south"

@@ -3,7 +3,8 @@
 use super::{
     super::{Finding, SourceError, Verdict},
     FLAVOR_EMBEDDED,
-    session::{Login, Service, Session},
+    service::Service,
+    session::{Login, Session},
 };
 use crate::{
     config,

@@ -6,6 +6,7 @@ use super::{
     super::SourceError,
     pages::Pager,
     run::{Fault, Run},
+    service::Service,
     session::Session,
 };
 use crate::domain::Known;
@@ -172,6 +173,7 @@ impl Flavors {
     ) -> Result<(), Fault> {
         let mut fresh = Self::default();
         let mut pager = Pager::new(
+            Service::Compute,
             format!("/flavors/detail?is_public=None&limit={page_size}"),
             "flavors",
             "id",

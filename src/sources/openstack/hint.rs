@@ -1,6 +1,6 @@
 //! The way out of an HTTP status, by what was asked.
 
-use super::session::Service;
+use super::service::Service;
 
 /// What a person can do about it.
 pub(super) fn of(service: Service, path: &str, status: u16) -> String {
@@ -34,6 +34,26 @@ fn policy(service: Service, path: &str) -> &'static str {
         Service::Compute => {
             "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants, :show and os_compute_api:os-extended-server-attributes \
              (by default the role admin)"
+        }
+        Service::Volume => {
+            "the policy rules volume:get_all, volume_extension:volume_tenant_attribute, volume:get_all_snapshots, backup:get_all and the context of an \
+             administrator (by default the role admin)"
+        }
+        Service::Image => {
+            "the policy rule get_images for images of every project (by default the role admin)"
+        }
+        Service::Network => {
+            "the policy rules get_network, get_floatingip, get_port and get_router for every project (by default the role admin)"
+        }
+        Service::LoadBalancer => {
+            "the policy rule os_load-balancer_api:loadbalancer:get_all-global (by default the roles admin and load-balancer_global_observer)"
+        }
+        Service::Share => "the policy rule share:list_all_projects (by default the role admin)",
+        Service::ObjectStore => {
+            "a role of a reseller administrator in Swift (by default ResellerAdmin)"
+        }
+        Service::Placement => {
+            "the policy rules placement:resource_providers:list and :inventories:list (by default the role admin)"
         }
     }
 }

@@ -6,7 +6,8 @@ use super::{
     super::SourceError,
     record::sightings,
     run::{Fault, Run},
-    session::{Service, Session},
+    service::Service,
+    session::Session,
 };
 use crate::domain::{
     Aspect, Known, Memory, Value,

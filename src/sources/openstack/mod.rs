@@ -1,6 +1,7 @@
-//! OpenStack: Keystone's projects and Nova's servers, read twice over (lists and instance actions).
+//! OpenStack: Keystone's projects and Nova's servers, read twice over (lists and instance actions); the other services by whole lists.
 //!
-//! Lists and their passes: `projects` (Keystone, each time), `flavors` (when whole lists are read, or where servers do not tell their size), `servers` (full or
+//! Each service has a reader of its own, with a rhythm of its own, on one log-in: [`OpenStack`] for Keystone and Nova, an [`Inventory`] for each of the rest.
+//! Lists and their passes of the first: `projects` (Keystone, each time), `flavors` (when whole lists are read, or where servers do not tell their size), `servers` (full or
 //! changes) and once per store `servers.deleted`. Each list fails by itself.
 
 mod absence;
@@ -11,25 +12,30 @@ mod flavors;
 #[doc(hidden)]
 pub mod fuzzed;
 mod hint;
+mod inventory;
 mod keystone;
 mod pages;
 mod record;
 mod run;
 mod servers;
+mod service;
 mod session;
 
-use super::{Finding, SourceError};
+pub use inventory::Inventory;
+
+use super::{Finding, Out, Source, SourceError};
 use crate::{
     config,
-    domain::{Batch, Memory, Outcome, Pass, PassMode},
+    domain::{Memory, Outcome, Pass, PassMode, fact::kind},
     net::{Clock, Tally},
 };
 use flavors::Flavors;
 use regex::Regex;
 use run::{Fault, Run};
 use servers::{DELETED, Notes, Reader, SERVERS};
-use session::{Microversion, Service, Session};
-use tokio::sync::mpsc::Sender;
+use service::Service;
+use session::{Microversion, Session};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Name of the list of projects in passes.
 const PROJECTS: &str = "projects";
@@ -45,11 +51,35 @@ pub struct OpenStack {
     conf: config::OpenStack,
     clock: Clock,
     collector: String,
-    session: Session,
+    session: Arc<Session>,
     gpu_alias: Regex,
     memory: Memory,
     notes: Notes,
     flavors: Flavors,
+    believed: BTreeSet<String>,
+}
+
+/// What reads a region: a reader for each service that may be metered.
+///
+/// # Errors
+/// When the CA file or a pattern cannot be used.
+pub fn open(
+    conf: &config::OpenStack,
+    clock: &Clock,
+    memory: &Memory,
+    collector: &str,
+) -> Result<Vec<Source>, SourceError> {
+    let first = OpenStack::new(
+        conf.clone(),
+        clock.clone(),
+        memory.clone(),
+        collector.to_owned(),
+    )?;
+    let session = Arc::clone(&first.session);
+    let others = inventory::open(conf, clock, memory, collector, &session)?;
+    Ok(std::iter::once(Source::OpenStack(Box::new(first)))
+        .chain(others.into_iter().map(|i| Source::Inventory(Box::new(i))))
+        .collect())
 }
 
 impl OpenStack {
@@ -67,16 +97,17 @@ impl OpenStack {
             source_name: conf.name.clone(),
             why: format!("`gpu_alias` is no regular expression: {e}"),
         })?;
-        let session = Session::new(&conf, clock.clone())?;
+        let session = Arc::new(Session::new(&conf, clock.clone())?);
         Ok(Self {
             conf,
             clock,
             collector,
             session,
             gpu_alias,
-            memory,
+            memory: memory.share(&[kind::PROJECT, kind::SERVER], &[FLAVORS, DELETED]),
             notes: Notes::default(),
             flavors: Flavors::default(),
+            believed: BTreeSet::new(),
         })
     }
 
@@ -84,6 +115,28 @@ impl OpenStack {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.conf.name
+    }
+
+    /// Between passes for changes.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(self.conf.interval_s.into())
+    }
+
+    /// Between full lists.
+    #[must_use]
+    pub fn full_interval(&self) -> Duration {
+        Duration::from_secs(self.conf.full_interval_s.into())
+    }
+
+    /// Takes the store's memory in place of its own.
+    pub fn remember(&mut self, memory: &Memory) {
+        self.memory = memory.share(&[kind::PROJECT, kind::SERVER], &[FLAVORS, DELETED]);
+    }
+
+    /// A person vouches for these lists.
+    pub fn believe(&mut self, lists: &BTreeSet<String>) {
+        self.believed.clone_from(lists);
     }
 
     /// What it remembers now.
@@ -94,7 +147,7 @@ impl OpenStack {
 
     /// Reads every list once and hands the facts on in batches, each pass's row in its last batch. Without a complete pass of servers before, changes are
     /// read as a full list. Waits while `out` is full.
-    pub async fn collect(&mut self, mode: PassMode, out: &Sender<Batch>) -> Vec<Pass> {
+    pub async fn collect(&mut self, mode: PassMode, out: &Out) -> Vec<Pass> {
         let full = mode == PassMode::Full || !self.memory.watermarks.contains_key(SERVERS);
         let mode = if full {
             PassMode::Full
@@ -123,13 +176,7 @@ impl OpenStack {
     }
 
     /// Nova's lists.
-    async fn compute(
-        &mut self,
-        full: bool,
-        mode: PassMode,
-        region: &str,
-        out: &Sender<Batch>,
-    ) -> Vec<Pass> {
+    async fn compute(&mut self, full: bool, mode: PassMode, region: &str, out: &Out) -> Vec<Pass> {
         let mut passes = Vec::new();
         let mut tally = Tally::default();
         let version = self.session.microversion(full, &tally).await;
@@ -174,13 +221,7 @@ impl OpenStack {
         passes
     }
 
-    fn run<'a>(
-        &self,
-        service: Service,
-        list: &str,
-        mode: PassMode,
-        out: &'a Sender<Batch>,
-    ) -> Run<'a> {
+    fn run<'a>(&self, service: Service, list: &str, mode: PassMode, out: &'a Out) -> Run<'a> {
         Run::start(
             &self.conf.name,
             service,
@@ -198,6 +239,7 @@ impl OpenStack {
             conf: &self.conf,
             gpu_alias: &self.gpu_alias,
             flavors: &self.flavors,
+            believed: self.believed.contains(SERVERS),
             memory: &mut self.memory,
             notes: &mut self.notes,
         }
@@ -205,34 +247,37 @@ impl OpenStack {
 
     /// Ends a pass; a complete one moves its list's watermark.
     async fn finish(&mut self, run: Run<'_>, result: Result<(), Fault>) -> Pass {
-        let pass = run.end(result).await;
-        match pass.outcome {
-            Outcome::Complete => {
-                self.memory
-                    .watermarks
-                    .insert(pass.list.clone(), pass.watermark);
-                if pass.mode == PassMode::Full {
-                    self.memory
-                        .full_watermarks
-                        .insert(pass.list.clone(), pass.watermark);
-                }
-                tracing::debug!(
-                    source = pass.cloud,
-                    list = pass.list,
-                    items = pass.items,
-                    facts = pass.facts,
-                    "pass complete"
-                );
-            }
-            Outcome::Failed | Outcome::Suspect => {
-                tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
-            }
-        }
-        pass
+        finish(&mut self.memory, run, result).await
     }
 
     /// Logs in and tries every list that collecting reads; changes nothing.
     pub async fn check_online(&mut self) -> Vec<Finding> {
         check::online(&self.session, &self.conf).await
     }
+}
+
+/// Ends a pass; a complete one moves its list's watermark.
+async fn finish(memory: &mut Memory, run: Run<'_>, result: Result<(), Fault>) -> Pass {
+    let pass = run.end(result).await;
+    match pass.outcome {
+        Outcome::Complete => {
+            memory.watermarks.insert(pass.list.clone(), pass.watermark);
+            if pass.mode == PassMode::Full {
+                memory
+                    .full_watermarks
+                    .insert(pass.list.clone(), pass.watermark);
+            }
+            tracing::debug!(
+                source = pass.cloud,
+                list = pass.list,
+                items = pass.items,
+                facts = pass.facts,
+                "pass complete"
+            );
+        }
+        Outcome::Failed | Outcome::Suspect => {
+            tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
+        }
+    }
+    pass
 }

@@ -1,12 +1,9 @@
-//! Reads Nova's paged lists, and gets out of their traps: pages that repeat, markers that vanish, lists without end.
+//! Reads the paged lists of OpenStack's services, and gets out of their traps: pages that repeat, markers that vanish, lists without end.
 //!
 //! A page's `..._links` say whether another one follows; its marker is put on our own address, since the address in the link may be one that
 //! only the inside of the cloud knows.
 
-use super::{
-    super::SourceError,
-    session::{Service, Session},
-};
+use super::{super::SourceError, service::Service, session::Session};
 use crate::net::{Reply, Tally};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -35,6 +32,7 @@ pub(super) struct Item {
 /// Where in a list we are.
 #[derive(Debug)]
 pub(super) struct Pager {
+    service: Service,
     path: String,
     /// Name of the array; its links are `{key}_links` or `links`.
     key: &'static str,
@@ -56,8 +54,14 @@ struct Link {
 
 impl Pager {
     /// `path` with its query, without marker.
-    pub(super) fn new(path: impl Into<String>, key: &'static str, id: &'static str) -> Self {
+    pub(super) fn new(
+        service: Service,
+        path: impl Into<String>,
+        key: &'static str,
+        id: &'static str,
+    ) -> Self {
         Self {
+            service,
             path: path.into(),
             key,
             id,
@@ -80,7 +84,7 @@ impl Pager {
             return Ok(None);
         }
         let reply = loop {
-            match session.get(Service::Compute, &self.address(), tally).await {
+            match session.get(self.service, &self.address(), tally).await {
                 // The server that the marker names was removed between two pages. Once is bad luck.
                 Err(e) if e.status() == Some(400) && self.marker.is_some() && !self.restarted => {
                     self.restart()
@@ -165,10 +169,16 @@ impl Pager {
             })
             .transpose()?
             .unwrap_or_default();
+        // Glance names the next page by itself.
+        let alone = page
+            .get("next")
+            .and_then(|n| serde_json::from_str::<String>(n.get()).ok());
         let next = links
             .into_iter()
             .find(|l| l.rel == "next")
-            .and_then(|l| marker_of(&l.href).or_else(|| items.last()?.id.clone()));
+            .map(|l| l.href)
+            .or(alone)
+            .and_then(|href| marker_of(&href).or_else(|| items.last()?.id.clone()));
         Ok((items, next))
     }
 

@@ -1,12 +1,14 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::{super::SourceError, session::Service};
+use super::{
+    super::{Out, SourceError},
+    service::Service,
+};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
     net::{Clock, Dated, Tally},
 };
 use std::collections::HashSet;
-use tokio::sync::mpsc::Sender;
 
 /// A fact without our circumstances: what pure mappings return.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl From<SourceError> for Fault {
 
 /// A pass under way.
 pub(super) struct Run<'a> {
-    out: &'a Sender<Batch>,
+    out: &'a Out,
     clock: Clock,
     row: Pass,
     pub(super) tally: Tally,
@@ -53,7 +55,7 @@ impl<'a> Run<'a> {
         mode: PassMode,
         collector: &str,
         clock: &Clock,
-        out: &'a Sender<Batch>,
+        out: &'a Out,
     ) -> Self {
         let started = clock.now();
         let row = Pass {
@@ -155,7 +157,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.out
-            .send(batch)
+            .send(batch.into())
             .await
             .map_err(|_| SourceError::NotTaken)
     }

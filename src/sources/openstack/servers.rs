@@ -13,6 +13,7 @@ use super::{
     pages::{Item, Page, Pager},
     record::{Server, sightings},
     run::{Fault, Run},
+    service::Service,
     session::Session,
 };
 use crate::{
@@ -115,6 +116,8 @@ pub(super) struct Reader<'a> {
     pub(super) conf: &'a config::OpenStack,
     pub(super) gpu_alias: &'a Regex,
     pub(super) flavors: &'a Flavors,
+    /// A person vouches for the list.
+    pub(super) believed: bool,
     pub(super) memory: &'a mut Memory,
     pub(super) notes: &'a mut Notes,
 }
@@ -166,7 +169,7 @@ impl Reader<'_> {
     /// Reads a list to its end. A page's facts are handed on before the next page is asked for.
     pub(super) async fn list(&mut self, path: String, run: &mut Run<'_>) -> Result<Listed, Fault> {
         let (mut listed, mut faults) = (Listed::default(), Faults::default());
-        let mut pager = Pager::new(path, "servers", "id");
+        let mut pager = Pager::new(Service::Compute, path, "servers", "id");
         while let Some(page) = pager.next(self.session, &run.tally).await? {
             run.answered(page.reply.date, page.items.len());
             listed

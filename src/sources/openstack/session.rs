@@ -6,6 +6,7 @@ use super::{
     super::SourceError,
     catalogue::{Entry, at_version, find_endpoint},
     hint,
+    service::Service,
 };
 use crate::{
     config::{self, Credentials, Secret},
@@ -14,7 +15,7 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -38,31 +39,13 @@ impl std::fmt::Display for Microversion {
     }
 }
 
-/// The services of the catalogue that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    Compute,
-    Identity,
-}
-
-impl Service {
-    /// Its type in the catalogue.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Compute => "compute",
-            Self::Identity => "identity",
-        }
-    }
-}
-
 /// What a log-in brought.
 #[derive(Debug)]
 pub(super) struct Login {
     token: Secret,
     /// On our clock.
     renew_at: Ts,
-    compute: Result<Url, SourceError>,
-    identity: Result<Url, SourceError>,
+    endpoints: BTreeMap<Service, Result<Url, SourceError>>,
     pub(super) region: String,
     pub(super) roles: Vec<String>,
     /// When Keystone says it issued the token, and when that answer came.
@@ -70,12 +53,12 @@ pub(super) struct Login {
 }
 
 impl Login {
+    /// Where a service's API begins.
     pub(super) fn endpoint(&self, service: Service) -> Result<&Url, SourceError> {
-        match service {
-            Service::Compute => self.compute.as_ref(),
-            Service::Identity => self.identity.as_ref(),
+        match self.endpoints.get(&service) {
+            Some(found) => found.as_ref().map_err(Clone::clone),
+            None => unreachable!("every service is looked for at the log-in"),
         }
-        .map_err(Clone::clone)
     }
 }
 
@@ -166,6 +149,9 @@ impl Session {
         let mut request = Request::get(join(login.endpoint(service)?, path)?)
             .header("accept", "application/json")?
             .secret_header("x-auth-token", login.token.expose())?;
+        if let Some((name, version)) = service.version_header() {
+            request = request.header(name, version)?;
+        }
         if service == Service::Compute
             && let Some(version) = *self.version.lock().await
         {
@@ -264,29 +250,32 @@ impl Session {
             _ => 3_600_000_000,
         };
         let renew_at = Ts(self.clock.now().0.saturating_add(lifetime_us / 10 * 9));
-        let find = |service: Service, version: &str| {
-            find_endpoint(
-                &body.catalog,
-                service.word(),
-                self.region.as_deref(),
-                &self.interface,
-            )
-            .map(|(url, r)| (at_version(&url, version), r))
-        };
-        let (compute, identity) = (
-            find(Service::Compute, "v2.1"),
-            find(Service::Identity, "v3"),
-        );
-        let region = [&compute, &identity]
+        let project = body.project.map(|p| p.id).unwrap_or_default();
+        let mut region = None;
+        let endpoints = Service::ALL
             .into_iter()
-            .find_map(|e| e.as_ref().ok().map(|(_, r)| r.clone()))
-            .unwrap_or_default();
+            .map(|service| {
+                let found = find_endpoint(
+                    &body.catalog,
+                    service.types(),
+                    self.region.as_deref(),
+                    &self.interface,
+                )
+                .map(|(url, of)| {
+                    // Keystone may serve many regions: where the others are is the region that is read.
+                    if region.is_none() || service == Service::Compute {
+                        region = Some(of);
+                    }
+                    service.root(&url, &project)
+                });
+                (service, found)
+            })
+            .collect();
         Login {
             token: Secret::new(token),
             renew_at,
-            compute: compute.map(|(u, _)| u),
-            identity: identity.map(|(u, _)| u),
-            region,
+            endpoints,
+            region: region.unwrap_or_default(),
             roles: body.roles.into_iter().map(|r| r.name).collect(),
             issued: issued.map(|i| (i, date)),
         }
@@ -353,6 +342,12 @@ struct Token {
     catalog: Vec<Entry>,
     #[serde(default)]
     roles: Vec<Role>,
+    project: Option<Project>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -374,7 +369,12 @@ pub(super) fn fuzzed(bytes: &[u8]) -> bool {
         return false;
     };
     for interface in ["public", "internal"] {
-        if let Ok((url, _)) = find_endpoint(&answer.token.catalog, "compute", None, interface) {
+        if let Ok((url, _)) = find_endpoint(
+            &answer.token.catalog,
+            Service::Compute.types(),
+            None,
+            interface,
+        ) {
             let root = at_version(&url, "v2.1");
             assert_eq!(
                 at_version(&root, "v2.1"),

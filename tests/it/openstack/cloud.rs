@@ -8,9 +8,9 @@ use axum::{
 };
 use plimsoll::{
     config::{self, Credentials, Secret},
-    domain::{Batch, Fact, Memory, Pass, PassMode, Ts},
+    domain::{Fact, Memory, Pass, PassMode, Ts},
     net::Clock,
-    sources::openstack::OpenStack,
+    sources::{Parcel, openstack::OpenStack},
 };
 use serde_json::{Value, json};
 use std::{
@@ -118,6 +118,8 @@ impl Cloud {
             full_interval_s: 3600,
             concurrency: 4,
             page_size: 5,
+            inventory_interval_s: 300,
+            services: None,
             timeout_s: 10,
             body_max_bytes: 1 << 20,
             ca_file: None,
@@ -171,12 +173,12 @@ impl Cloud {
 
     /// One collection: its passes by list. Its facts are in `facts`, those of earlier ones are dropped.
     pub(super) async fn collect(&mut self, mode: PassMode) -> BTreeMap<String, Pass> {
-        let (out, mut batches) = mpsc::channel::<Batch>(1);
+        let (out, mut batches) = mpsc::channel::<Parcel>(1);
         self.facts.clear();
         let facts = &mut self.facts;
         let handed_on = async {
             let mut passes = Vec::new();
-            while let Some(batch) = batches.recv().await {
+            while let Some(Parcel { batch, .. }) = batches.recv().await {
                 facts.extend(batch.facts);
                 passes.extend(batch.passes);
             }

@@ -5,8 +5,8 @@ use plimsoll::{
     attribute::Attribution,
     config::{self, Credentials, Secret},
     domain::{
-        Aspect, Batch, Evidence, Fact, Memory, Meters, Outcome, Pass, PassMode, ResourceKey,
-        Tenancy, Ts, UsageRow, Value,
+        Aspect, Evidence, Fact, Memory, Meters, Outcome, Pass, PassMode, ResourceKey, Tenancy, Ts,
+        UsageRow, Value,
         memory::{Remembered, Sighted},
         ownership::{Scope, Scopes},
         tenancy::Rule,
@@ -14,7 +14,7 @@ use plimsoll::{
     fold::{self, measure},
     net::Clock,
     simulate::{self, Scenario, World},
-    sources::Source,
+    sources::{Parcel, Source},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -200,10 +200,12 @@ impl Cloud {
         }
     }
 
-    /// A collector that remembers so much.
+    /// A collector of servers that remembers so much.
     pub(super) fn collector(&self, name: &str, memory: Memory) -> Source {
         let conf = config::Source::OpenStack(self.conf.clone());
-        Source::new(conf, self.clock.clone(), memory, name.to_owned()).unwrap()
+        Source::open(&conf, &self.clock, &memory, name)
+            .unwrap()
+            .remove(0)
     }
 
     /// One collection by one collector at one time.
@@ -214,12 +216,12 @@ impl Cloud {
         into: &mut Collected,
     ) {
         self.clock.set(Ts::from_second(t));
-        let (out, mut taken) = mpsc::channel::<Batch>(64);
+        let (out, mut taken) = mpsc::channel::<Parcel>(64);
         let collecting = async move {
             source.collect(mode, &out).await;
         };
         let taking = async {
-            while let Some(batch) = taken.recv().await {
+            while let Some(Parcel { batch, .. }) = taken.recv().await {
                 into.facts.extend(batch.facts);
                 into.passes.extend(batch.passes);
             }

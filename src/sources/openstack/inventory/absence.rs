@@ -1,0 +1,124 @@
+//! What a complete list no longer shows: nothing ends by that alone.
+
+use super::{
+    super::{
+        super::SourceError,
+        absence::is_suspect,
+        run::{Draft, Fault, Run},
+    },
+    Inventory, Item, List,
+    item::Context,
+};
+use crate::domain::{Aspect, Evidence, Ts, Value};
+use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
+
+impl Inventory {
+    /// Finds out about everything remembered that a complete list did not show.
+    pub(super) async fn end_missing(
+        &mut self,
+        list: &'static List,
+        listed: &HashSet<String>,
+        context: &Context,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
+        let Some(open) = self.memory.open.get_mut(list.kind) else {
+            return Ok(());
+        };
+        let of = open.len();
+        // An event told of its end: that is a fact already.
+        open.retain(|id, _| listed.contains(id) || !self.ended.take(list.kind, id));
+        let missing: Vec<String> = open
+            .keys()
+            .filter(|id| !listed.contains(*id))
+            .cloned()
+            .collect();
+        if !self.believed.contains(list.name) && is_suspect(missing.len(), of) {
+            return Err(Fault::Suspect(format!(
+                "{} of {of} {} are no longer listed, and no event told of their end; that is taken for a lost role or a policy that hides them, and none is \
+                 ended: run `plimsoll check --online`; if they are gone indeed, `plimsoll collect --believe {}` ends them",
+                missing.len(),
+                list.name,
+                list.name,
+            )));
+        }
+        for id in missing {
+            self.look_up(list, &id, context, run).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for one by its id: 200 is a sighting, 404 ends it.
+    async fn look_up(
+        &mut self,
+        list: &'static List,
+        id: &str,
+        context: &Context,
+        run: &mut Run<'_>,
+    ) -> Result<(), Fault> {
+        let path = format!("{}/{id}", list.one);
+        let reply = match self
+            .session
+            .get(self.offer.service, &path, &run.tally)
+            .await
+        {
+            Err(e) if e.status() == Some(404) => {
+                return Ok(self.gone(list, id, run).await?);
+            }
+            other => other?,
+        };
+        let item = {
+            let shown: HashMap<String, &RawValue> =
+                reply.json(list.name).map_err(SourceError::from)?;
+            let body = match shown.get(list.one_key) {
+                Some(inner) => inner.get(),
+                None => std::str::from_utf8(&reply.body).unwrap_or_default(),
+            };
+            (list.read)(body, context)
+                .map_err(|why| SourceError::from(reply.shape(list.name, &why)))?
+        };
+        self.take(
+            list,
+            item.into_iter().collect::<Vec<Item>>(),
+            reply.date,
+            run,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// It ended after it was last listed, and before this list.
+    async fn gone(
+        &mut self,
+        list: &'static List,
+        id: &str,
+        run: &mut Run<'_>,
+    ) -> Result<(), SourceError> {
+        let seen = run.watermark();
+        let open = self.memory.open.get(list.kind);
+        let sighted = open
+            .and_then(|o| o.get(id))
+            .and_then(|r| r.sighted.values().map(|s| s.seen).max());
+        let complete = self.memory.full_watermarks.get(list.name).copied();
+        let at = sighted
+            .into_iter()
+            .chain(complete)
+            .max()
+            .unwrap_or(Ts::MIN)
+            .min(seen);
+        let draft = Draft {
+            aspect: Aspect::State,
+            evidence: Evidence::Missing,
+            at,
+            from: at,
+            seen,
+            value: Value::Gone,
+        };
+        run.add(list.kind, id, [draft], None);
+        run.hand_on().await?;
+        if let Some(open) = self.memory.open.get_mut(list.kind) {
+            open.remove(id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! One item of a list -> facts. Pure.
+
+use super::super::{record::sightings, run::Draft};
+use crate::domain::{
+    Aspect, Evidence, Memory, Ts, Value,
+    fact::kind,
+    memory::{Remembered, Sighted},
+};
+use std::collections::BTreeMap;
+
+/// What is read of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) id: String,
+    /// When the record says it was made.
+    pub(super) created: Option<Ts>,
+    /// The state it is made in.
+    pub(super) begins: &'static str,
+    /// The record's last change.
+    pub(super) updated: Option<Ts>,
+    /// What it shows. No state while it is between two.
+    pub(super) shown: BTreeMap<Aspect, Value>,
+    /// As sent.
+    pub(super) raw: String,
+}
+
+/// What other lists of the service told, for items that only name it.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    /// Volume types by volume id.
+    pub(super) volume_types: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// Notes what is remembered now.
+    pub(super) fn note(&mut self, memory: &Memory) {
+        let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
+        self.volume_types.extend(volumes.filter_map(|(id, known)| {
+            let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
+            Some((id.clone(), size.label.clone()))
+        }));
+    }
+}
+
+impl Item {
+    /// What is new in it since it was last seen. `read_before`: a complete list came before this one.
+    pub(super) fn drafts(
+        &self,
+        known: Option<&Remembered>,
+        read_before: bool,
+        seen: Ts,
+    ) -> Vec<Draft> {
+        let mut drafts: Vec<Draft> = self
+            .created
+            .filter(|_| known.is_none())
+            .map(|at| Draft {
+                aspect: Aspect::State,
+                evidence: Evidence::Record,
+                at,
+                from: at,
+                seen: at,
+                value: Value::label(self.begins),
+            })
+            .into_iter()
+            .collect();
+        for (aspect, value) in &self.shown {
+            let before = known.and_then(|k| k.sighted.get(aspect));
+            if before.is_some_and(|b| b.value == *value) {
+                continue;
+            }
+            let at = self.came_about(*aspect, before, read_before, seen);
+            let one = BTreeMap::from([(*aspect, value.clone())]);
+            drafts.extend(sightings(&one, at, seen));
+        }
+        drafts
+    }
+
+    /// The best guess at when what is seen came about; between the sighting before and this one.
+    fn came_about(
+        &self,
+        aspect: Aspect,
+        before: Option<&Sighted>,
+        read_before: bool,
+        seen: Ts,
+    ) -> Ts {
+        let at = match before {
+            Some(b) => self.updated.unwrap_or(seen).max(b.seen),
+            // Nobody looked before: it has been so since it was made, for all that is known. Its last change may be of anything.
+            None if aspect == Aspect::State && !read_before => {
+                self.created.or(self.updated).unwrap_or(seen)
+            }
+            None => self.updated.or(self.created).unwrap_or(seen),
+        };
+        at.min(seen)
+    }
+
+    /// Remembers what it showed.
+    pub(super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
+        let known = open.entry(self.id).or_default();
+        for (aspect, value) in self.shown {
+            let now = Sighted {
+                value,
+                at: self.updated.unwrap_or(seen),
+                seen,
+            };
+            known.sighted.insert(aspect, now);
+        }
+    }
+}
+
+/// A label, unless it is empty.
+pub(super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
+    word.filter(|w| !w.is_empty())
+        .map(|w| (aspect, Value::label(w)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ts(s: i64) -> Ts {
+        Ts::from_second(s)
+    }
+
+    fn item(updated: i64, state: &str) -> Item {
+        Item {
+            id: "a".into(),
+            created: Some(ts(100)),
+            begins: "creating",
+            updated: Some(ts(updated)),
+            shown: BTreeMap::from([(Aspect::State, Value::label(state))]),
+            raw: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn what_nobody_saw_before_has_been_so_since_it_was_made() {
+        let drafts = item(900, "available").drafts(None, false, ts(1000));
+        let told: Vec<_> = drafts.iter().map(|d| (d.evidence, d.at, d.seen)).collect();
+        assert_eq!(
+            told,
+            [
+                (Evidence::Record, ts(100), ts(100)),
+                (Evidence::Sighting, ts(100), ts(1000))
+            ]
+        );
+    }
+
+    #[test]
+    fn what_came_since_the_last_list_came_about_at_its_last_change() {
+        let drafts = item(105, "available").drafts(None, true, ts(1000));
+        assert_eq!(drafts[1].at, ts(105));
+        let mut open = BTreeMap::new();
+        item(105, "available").remember(&mut open, ts(1000));
+        assert!(
+            item(105, "available")
+                .drafts(open.get("a"), true, ts(1060))
+                .is_empty(),
+            "nothing changed"
+        );
+        let drafts = item(1030, "in-use").drafts(open.get("a"), true, ts(1060));
+        assert_eq!((drafts.len(), drafts[0].at), (1, ts(1030)));
+        // A record that is not updated by what changed: not before it was last seen otherwise.
+        let drafts = item(105, "in-use").drafts(open.get("a"), true, ts(1060));
+        assert_eq!(drafts[0].at, ts(1000));
+    }
+}

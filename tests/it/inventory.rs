@@ -1,0 +1,171 @@
+//! Services that are read by whole lists, against the recorded answers of a real cloud.
+
+mod cloud;
+
+use cloud::{Cloud, PROJECT, recorded, ts};
+use plimsoll::{
+    domain::{Aspect, Evidence, Fact, Outcome, Value},
+    sources::Verdict,
+};
+use serde_json::{Value as Json, json};
+
+/// A cloud with Cinder as it was recorded.
+async fn cinder() -> Cloud {
+    let cloud = Cloud::start(&[("block-storage", "/volume/v3")]).await;
+    for (path, name) in [
+        ("volumes/detail", "cinder/volumes-detail-all_tenants"),
+        ("snapshots/detail", "cinder/snapshots-detail"),
+        ("backups/detail", "cinder/backups-detail"),
+    ] {
+        cloud.answers(&volume(path), 200, recorded(name));
+    }
+    cloud.answers(&volume("os-services"), 200, json!({"services": []}));
+    cloud
+}
+
+fn volume(path: &str) -> String {
+    format!("/volume/v3/{PROJECT}/{path}")
+}
+
+/// Facts of one resource and aspect.
+fn of<'a>(facts: &'a [Fact], id: &str, aspect: Aspect) -> Vec<&'a Fact> {
+    facts
+        .iter()
+        .filter(|f| f.key.resource == id && f.aspect == aspect)
+        .collect()
+}
+
+/// The list without some of its items.
+fn without(mut list: Json, key: &str, drop: impl Fn(&Json) -> bool) -> Json {
+    list[key].as_array_mut().unwrap().retain(|i| !drop(i));
+    list
+}
+
+#[tokio::test]
+async fn volumes_snapshots_and_backups_are_read_wholly_and_once() {
+    let mut cloud = cinder().await;
+    let passes = cloud.collect().await;
+    for (list, items) in [("volumes", 17), ("snapshots", 2), ("backups", 2)] {
+        let pass = &passes[list];
+        assert_eq!(
+            (pass.outcome, pass.items, pass.error.as_str()),
+            (Outcome::Complete, items, "")
+        );
+        assert_eq!(pass.service, "volume");
+    }
+    let from_snap = "45cac19c-ed08-4b39-9ca0-bba186a6d937";
+    let size = of(&cloud.facts, from_snap, Aspect::Flavor);
+    let known = size[0].value.known().unwrap();
+    assert_eq!(
+        (known.label.as_str(), known.levels["capacity_bytes"]),
+        ("lab-hdd", 7 << 30)
+    );
+    assert_eq!(
+        of(&cloud.facts, from_snap, Aspect::Owner)[0].value,
+        Value::label("134ee8b2a59840abb990485d006cce26")
+    );
+    let states = of(&cloud.facts, from_snap, Aspect::State);
+    assert_eq!(
+        (states[0].evidence, states[0].at),
+        (Evidence::Record, ts("2026-11-23T08:49:20Z"))
+    );
+    assert_eq!(states[1].value, Value::label("available"));
+    // A snapshot is stored as its volume is.
+    let snap = of(
+        &cloud.facts,
+        "460ea170-538b-4128-8421-144f633fb802",
+        Aspect::Flavor,
+    );
+    assert_eq!(snap[0].value.known().unwrap().label, "lab-hdd");
+    cloud.later(300);
+    let passes = cloud.collect().await;
+    assert!(passes.values().all(|p| p.outcome == Outcome::Complete));
+    assert!(cloud.facts.is_empty(), "nothing changed: {:?}", cloud.facts);
+}
+
+#[tokio::test]
+async fn what_is_gone_ends_between_the_last_list_that_had_it_and_the_first_that_had_not() {
+    let mut cloud = cinder().await;
+    cloud.collect().await;
+    cloud.later(300);
+    let gone = "45cac19c-ed08-4b39-9ca0-bba186a6d937";
+    let list = without(
+        recorded("cinder/volumes-detail-all_tenants"),
+        "volumes",
+        |v| v["id"] == gone,
+    );
+    cloud.answers(&volume("volumes/detail"), 200, list);
+    cloud.answers(
+        &volume(&format!("volumes/{gone}")),
+        404,
+        recorded("cinder/volume-show-deleted"),
+    );
+    let passes = cloud.collect().await;
+    assert_eq!(passes["volumes"].outcome, Outcome::Complete);
+    let end = &of(&cloud.facts, gone, Aspect::State)[0];
+    assert_eq!(
+        (end.evidence, &end.value, end.at, end.seen),
+        (
+            Evidence::Missing,
+            &Value::Gone,
+            ts("2026-11-23T09:00:00Z"),
+            ts("2026-11-23T09:05:00Z")
+        )
+    );
+    assert_eq!(cloud.asked(&format!("/volumes/{gone}")), 1);
+    cloud.later(300);
+    cloud.collect().await;
+    assert!(cloud.facts.is_empty());
+}
+
+#[tokio::test]
+async fn a_list_that_empties_itself_is_not_believed_until_a_person_vouches_for_it() {
+    let mut cloud = cinder().await;
+    cloud.collect().await;
+    cloud.later(300);
+    cloud.answers(&volume("volumes/detail"), 200, json!({"volumes": []}));
+    for v in recorded("cinder/volumes-detail-all_tenants")["volumes"]
+        .as_array()
+        .unwrap()
+    {
+        let id = v["id"].as_str().unwrap();
+        let gone = recorded("cinder/volume-show-deleted");
+        cloud.answers(&volume(&format!("volumes/{id}")), 404, gone);
+    }
+    let passes = cloud.collect().await;
+    assert_eq!(passes["volumes"].outcome, Outcome::Suspect);
+    assert!(
+        passes["volumes"].error.contains("--believe volumes"),
+        "{}",
+        passes["volumes"].error
+    );
+    assert!(cloud.facts.is_empty());
+    cloud.believe(&["volumes"]);
+    let passes = cloud.collect().await;
+    assert_eq!(passes["volumes"].outcome, Outcome::Complete);
+    assert_eq!(cloud.facts.len(), 17);
+}
+
+#[tokio::test]
+async fn an_account_that_may_see_only_its_own_is_not_believed() {
+    let mut cloud = cinder().await;
+    let refused = json!({"forbidden": {"code": 403, "message": "Policy doesn't allow volume_extension:services:index to be performed."}});
+    cloud.answers(&volume("os-services"), 403, refused);
+    cloud.answers(&volume("volumes/detail"), 200, json!({"volumes": []}));
+    let passes = cloud.collect().await;
+    assert_eq!(passes["volumes"].outcome, Outcome::Suspect);
+    assert!(passes["volumes"].error.contains("administrator"));
+    let findings = cloud.check().await;
+    assert!(
+        findings
+            .iter()
+            .any(|f| f.verdict == Verdict::Error && f.what.contains("a part only"))
+    );
+}
+
+#[tokio::test]
+async fn a_cloud_without_a_service_has_no_passes_of_it() {
+    let mut cloud = Cloud::start(&[]).await;
+    assert!(cloud.collect().await.is_empty());
+    assert!(cloud.check().await.is_empty());
+}
