@@ -5,7 +5,7 @@ use plimsoll::{
     config::{self, book},
     domain::{Ts, money},
     simulate::Scenario,
-    sources::openstack::fuzzed as openstack,
+    sources::{events, openstack::fuzzed as openstack},
     spool,
 };
 use std::path::Path;
@@ -14,13 +14,14 @@ use std::path::Path;
 type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the name of their binary.
-pub(crate) const TARGETS: [(&str, Target); 12] = [
+pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("server", openstack::server),
     ("action", openstack::action),
     ("flavor", openstack::flavor),
     ("page", openstack::page),
     ("project", openstack::project),
     ("token", openstack::token),
+    ("usage_event", events::fuzzed),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

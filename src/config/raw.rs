@@ -1,5 +1,9 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod meters;
+
+pub(super) use meters::{Declared, MeterKind, Meters, States};
+
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
@@ -419,39 +423,6 @@ pub(super) struct Listed {
     pub(super) from: Option<Moment>,
     /// Until this time, exclusive. Default: for good.
     pub(super) to: Option<Moment>,
-}
-
-/// What counts, and in whose calendar.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Meters {
-    /// Months begin and end at midnight here.
-    pub(super) time_zone: Zone,
-    /// Which states count: `existence` (stopped and shelved servers too) or `active` (running ones).
-    pub(super) preset: String,
-    /// Other states for single meters: a preset's name or a list of states.
-    pub(super) states: BTreeMap<String, States>,
-}
-
-impl Default for Meters {
-    fn default() -> Self {
-        Self {
-            time_zone: Zone(chrono_tz::UTC),
-            preset: "existence".to_owned(),
-            states: BTreeMap::new(),
-        }
-    }
-}
-
-/// The states that count for a meter.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(example = &"active", example = &serde_json::json!(["active", "resized"]))]
-pub(super) enum States {
-    /// Those of a preset.
-    Preset(String),
-    /// These.
-    These(Vec<String>),
 }
 
 /// What it costs.

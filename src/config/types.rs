@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::domain::{
-    Meters, PriceBook, Tenancy,
+    Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
 };
 use chrono_tz::Tz;
@@ -167,6 +167,8 @@ pub struct Metering {
     pub preset: String,
     /// By meter.
     pub exceptions: BTreeMap<String, Counts>,
+    /// Meters of the provider's own.
+    pub declared: Vec<Meter>,
 }
 
 /// Where the program listens.
@@ -215,7 +217,11 @@ impl Config {
     /// # Errors
     /// [`BadMeters`], which a loaded configuration no longer has.
     pub fn meters(&self) -> Result<Meters, BadMeters> {
-        Meters::shipped(&self.meters.preset, &self.meters.exceptions)
+        Meters::with(
+            &self.meters.preset,
+            &self.meters.exceptions,
+            &self.meters.declared,
+        )
     }
 
     /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of

@@ -78,6 +78,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             contracts: BTreeMap::new(),
         },
         meters: Metering {
+            declared: Vec::new(),
             time_zone: chrono_tz::Europe::Stockholm,
             preset: "existence".into(),
             exceptions: BTreeMap::new(),

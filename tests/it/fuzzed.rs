@@ -60,6 +60,11 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "flavor" => items(&format!("{NOVA}/flavors-detail.json"), "flavors"),
         "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
         "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
+        "usage_event" => read("deploy/import/usage-events.jsonl")
+            .split(|b| *b == b'\n')
+            .filter(|l| !l.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect(),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",

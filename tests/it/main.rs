@@ -7,6 +7,7 @@ mod engine;
 mod fuzzed;
 mod grafana;
 mod harness;
+mod import;
 mod inventory;
 mod made_up;
 mod month;
