@@ -41,15 +41,15 @@ pub(super) async fn import(config: Config, file: &Path) -> Result<u8> {
     if !wrong.is_empty() {
         return Ok(refuse(file, wrong));
     }
-    let by_source =
-        lines
-            .into_iter()
-            .fold(BTreeMap::<String, Vec<Line>>::new(), |mut all, line| {
-                all.entry(line.fact.key.cloud.clone())
-                    .or_default()
-                    .push(line);
-                all
-            });
+    let mut by_source: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    let mut met = BTreeSet::new();
+    for line in lines {
+        let source = line.fact.key.cloud.clone();
+        // Twice in the file is once.
+        if met.insert((source.clone(), line.event.clone())) {
+            by_source.entry(source).or_default().push(line);
+        }
+    }
     let parts = Parts::open(config, clock).await?;
     let (stop, stopping) = watch::channel(false);
     let drainer = tokio::spawn(parts.drain(stopping));
