@@ -79,9 +79,43 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "yaml" => vec![read("deploy/quickstart.yaml"), read("deploy/plimsoll.yaml")],
         "price_book" => vec![read("deploy/prices/nordic-2026.yaml")],
         "scenario" => vec![read("deploy/scenarios/awkward.yaml")],
+        "exposition" => {
+            let mut all = ["kubelet-resource", "ipmi_exporter-examples"]
+                .map(|p| read(&format!("tests/captures/exposition/{p}.txt")))
+                .to_vec();
+            all.push(EXPOSITION.into());
+            all
+        }
+        "number" => ["4.20072246e+06", "-0017.50", ".5E-3"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
         other => panic!("no seeds for {other}"),
     }
 }
+
+/// An OpenMetrics page with every type.
+const EXPOSITION: &str = r#"# TYPE a_s counter
+# UNIT a_s s
+# HELP a_s An \"escaped\" help.
+a_s_total{b="c"} 1.5e3 1520879607.789 # {id="x"} 0.5 1520879607
+a_s_created{b="c"} 1520430000 1520879607.789
+# TYPE d histogram
+d_bucket{le="-1.5"} 1 # {} -2
+d_bucket{le="+Inf"} 2
+# TYPE e gaugehistogram
+e_bucket{le="+Inf"} 1
+e_gcount 1
+e_gsum 0.5
+# TYPE f summary
+f{quantile="0.5",g="h\n"} NaN
+f_count{g="h\n"} 0
+# TYPE i info
+i_info{j="k"} 1
+# TYPE l stateset
+l{l="m"} 0
+n -Inf
+# EOF
+"#;
 
 /// A file as the spool itself writes it.
 fn spool_file() -> Vec<u8> {
@@ -211,7 +245,7 @@ fn every_target_has_a_binary() {
         .skip(1)
         .filter_map(|bin| bin.split('"').nth(1))
         .collect();
-    let mut targets = TARGETS.map(|(name, _)| name);
+    let mut targets = TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     named.sort_unstable();
     targets.sort_unstable();
     assert_eq!(named, targets);

@@ -183,7 +183,7 @@ fn the_schema_the_example_and_the_guide_agree_with_the_program() {
     let said = p.ok(&["import", &path]);
     // The guide shows an event of the example file.
     assert!(
-        said.contains("events imported, 0 of 3 were known"),
+        said.contains("2 events imported, 0 of 2 were known"),
         "{said}"
     );
 }

@@ -4,6 +4,7 @@
 mod dashboards;
 mod durability;
 mod engine;
+mod exposition;
 mod fuzzed;
 mod grafana;
 mod harness;
