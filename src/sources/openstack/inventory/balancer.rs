@@ -90,13 +90,13 @@ impl LoadBalancer {
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Some(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        }))
+        Ok(Some(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        )))
     }
 }

@@ -53,7 +53,29 @@ impl Context {
     }
 }
 
+/// What an item shows of an aspect, if anything.
+pub(super) type Shown = Option<(Aspect, Value)>;
+
 impl Item {
+    /// One that is made in the state `begins`, with the times that it tells.
+    pub(super) fn new(
+        id: String,
+        created: Option<Ts>,
+        updated: Option<Ts>,
+        begins: &'static str,
+        shown: impl IntoIterator<Item = Shown>,
+        raw: &str,
+    ) -> Self {
+        Self {
+            id,
+            created,
+            begins,
+            updated,
+            shown: shown.into_iter().flatten().collect(),
+            raw: raw.to_owned(),
+        }
+    }
+
     /// What is new in it since it was last seen. `listed`: when the last complete list was made, which told of all that is known.
     pub(super) fn drafts(
         &self,

@@ -103,14 +103,14 @@ impl Volume {
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
 
@@ -147,14 +147,14 @@ impl Snapshot {
             )?),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
 
@@ -189,13 +189,13 @@ impl Backup {
             )?),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
