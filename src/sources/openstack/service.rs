@@ -94,6 +94,12 @@ impl Service {
     }
 }
 
+impl From<Service> for &'static str {
+    fn from(service: Service) -> Self {
+        service.word()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

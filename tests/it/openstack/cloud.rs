@@ -124,6 +124,7 @@ impl Cloud {
             body_max_bytes: 1 << 20,
             ca_file: None,
             gpu_alias: "gpu".to_owned(),
+            notifications: Vec::new(),
         };
         change(&mut conf);
         let clock = Clock::standing_at(noon());

@@ -109,7 +109,7 @@ impl Item {
 }
 
 /// A label, unless it is empty.
-pub(super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
+pub(in super::super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
     word.filter(|w| !w.is_empty())
         .map(|w| (aspect, Value::label(w)))
 }

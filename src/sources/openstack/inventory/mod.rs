@@ -24,6 +24,7 @@ use crate::{
     net::{Clock, Dated, Tally},
 };
 use item::{Context, Item};
+pub(super) use {item::label, volume::{settled, size}};
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex, PoisonError},
@@ -65,7 +66,19 @@ const OFFERS: &[Offer] = &[volume::OFFER];
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ended(Arc<Mutex<HashSet<(&'static str, String)>>>);
 
+/// Ends told of that no list has asked for yet; forgotten ones are looked up by id instead.
+const ENDED_MAX: usize = 100_000;
+
 impl Ended {
+    /// Notes what an event ended.
+    pub(super) fn tell(&self, kind: &'static str, id: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= ENDED_MAX {
+            all.clear();
+        }
+        all.insert((kind, id.to_owned()));
+    }
+
     /// True once, of what an event ended.
     fn take(&self, kind: &'static str, id: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,8 +109,8 @@ pub(super) fn open(
     memory: &Memory,
     collector: &str,
     session: &Arc<Session>,
+    ended: &Ended,
 ) -> Result<Vec<Inventory>, SourceError> {
-    let ended = Ended::default();
     Ok(OFFERS
         .iter()
         .filter(|o| conf.reads(o.service.word()))

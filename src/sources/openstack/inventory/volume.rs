@@ -51,7 +51,7 @@ const BACKUPS: List = List {
 };
 
 /// The settled state that a status belongs to; `None` while it is between two, which tells nothing that lasts.
-fn settled(status: &str) -> Option<&str> {
+pub(in super::super) fn settled(status: &str) -> Option<&str> {
     match status {
         "available" | "in-use" | "error" => Some(status),
         "error_deleting" | "error_extending" | "error_restoring" | "error_backing-up"
@@ -61,7 +61,7 @@ fn settled(status: &str) -> Option<&str> {
     }
 }
 
-fn size(gib: i64, of_type: Option<&str>) -> Result<(Aspect, Value), String> {
+pub(in super::super) fn size(gib: i64, of_type: Option<&str>) -> Result<(Aspect, Value), String> {
     let bytes = gib
         .checked_mul(1 << 30)
         .filter(|b| *b >= 0)
