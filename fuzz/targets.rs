@@ -14,13 +14,14 @@ use std::path::Path;
 type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the name of their binary.
-pub(crate) const TARGETS: [(&str, Target); 12] = [
+pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("server", openstack::server),
     ("action", openstack::action),
     ("flavor", openstack::flavor),
     ("page", openstack::page),
     ("project", openstack::project),
     ("token", openstack::token),
+    ("notification", openstack::notification),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

@@ -60,6 +60,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "flavor" => items(&format!("{NOVA}/flavors-detail.json"), "flavors"),
         "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
         "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
+        "notification" => notifications(),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -76,6 +77,20 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "scenario" => vec![read("deploy/scenarios/awkward.yaml")],
         other => panic!("no seeds for {other}"),
     }
+}
+
+/// One recorded message of each type, as sent.
+fn notifications() -> Vec<Vec<u8>> {
+    let text = String::from_utf8(read("tests/captures/openstack/amqp/stream.jsonl")).unwrap();
+    let mut by_type = std::collections::BTreeMap::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let inner = line["body"]["oslo.message"].as_str().unwrap();
+        let message: Value = serde_json::from_str(inner).unwrap();
+        let kind = message["event_type"].as_str().unwrap().to_owned();
+        by_type.insert(kind, serde_json::to_vec(&line["body"]).unwrap());
+    }
+    by_type.into_values().collect()
 }
 
 /// A file as the spool itself writes it.

@@ -368,3 +368,18 @@ impl Faults {
         .into())
     }
 }
+
+/// What each list's reader makes of an item, by the list's name: for whoever has to write the same.
+#[cfg(test)]
+pub(super) fn shown(
+    list: &str,
+    item: &str,
+    types: &std::collections::BTreeMap<String, String>,
+) -> Option<std::collections::BTreeMap<crate::domain::Aspect, crate::domain::Value>> {
+    let context = Context {
+        volume_types: types.clone(),
+        ..Context::default()
+    };
+    let list = OFFERS.iter().flat_map(|o| o.lists).find(|l| l.name == list)?;
+    (list.read)(item, &context).unwrap().map(|i| i.shown)
+}

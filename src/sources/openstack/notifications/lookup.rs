@@ -77,10 +77,7 @@ impl Lookup {
                     if let Some(id) = text(m, "volume_type") {
                         self.know_type(&id, session, tally).await?;
                     }
-                    if let Some(volume) = text(m, "volume_id") {
-                        let name = text(m, "volume_type").and_then(|t| self.types.get(&t).cloned());
-                        self.remember(volume, name.unwrap_or_default());
-                    }
+                    self.note_volume(m);
                 }
                 "snapshot" => {
                     if let Some(volume) = text(m, "volume_id")
@@ -95,6 +92,17 @@ impl Lookup {
             }
         }
         Ok(())
+    }
+
+    /// Notes the type of a volume that a message tells of.
+    pub(super) fn note_volume(&mut self, m: &Message) {
+        let text = |key: &str| m.payload.get(key).and_then(Value::as_str);
+        if m.event_type.starts_with("volume.")
+            && let Some(volume) = text("volume_id")
+        {
+            let name = text("volume_type").and_then(|t| self.types.get(t));
+            self.remember(volume.to_owned(), name.cloned().unwrap_or_default());
+        }
     }
 
     fn remember(&mut self, volume: String, name: String) {

@@ -22,6 +22,9 @@ const SECRETS: [&str; 8] = [
     "volume_attachment",
 ];
 
+/// Where the sender's token stands.
+pub(super) const TOKEN: &str = "_context_auth_token";
+
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Message {
@@ -83,7 +86,7 @@ impl Message {
 /// What is kept of a message that could not be read. Where it is JSON, without what may open something.
 pub(super) fn kept_of_poison(body: &[u8]) -> String {
     const KEPT: usize = 4 << 10;
-    match serde_json::from_slice::<Value>(&body[..body.len().min(BODY_MAX)]) {
+    let kept = match serde_json::from_slice::<Value>(&body[..body.len().min(BODY_MAX)]) {
         Ok(mut value) => {
             if let Some(Value::String(inner)) = value.get("oslo.message")
                 && let Ok(inner) = serde_json::from_str(inner)
@@ -94,7 +97,11 @@ pub(super) fn kept_of_poison(body: &[u8]) -> String {
             value.to_string()
         }
         Err(_) => crate::net::excerpt(&body[..body.len().min(KEPT)], &[]),
+    };
+    if kept.contains(TOKEN) {
+        return "(not kept: it holds its sender's token, and cannot be taken apart)".to_owned();
     }
+    kept
 }
 
 fn scrub(value: &mut Value) {
@@ -156,6 +163,8 @@ mod tests {
         let inner = r#"{"event_type": 1, "_context_auth_token": "hunter2", "payload": {"connection_info": {"auth_password": "hunter2"}}}"#;
         let body = json!({"oslo.message": inner}).to_string();
         assert!(!kept_of_poison(body.as_bytes()).contains("hunter2"));
+        let broken = json!({"oslo.message": &inner[..60]}).to_string();
+        assert!(kept_of_poison(broken.as_bytes()).starts_with("(not kept"));
         assert_eq!(kept_of_poison(b"\xff\x00rubbish"), "\u{fffd} rubbish");
     }
 }

@@ -360,3 +360,24 @@ impl Backlog {
         self.looked.elapsed() >= LOOK_AGAIN
     }
 }
+
+/// See [`super::fuzzed::notification`].
+pub(super) fn fuzzed(bytes: &[u8], gpu_alias: Option<&Regex>) -> bool {
+    let kept = message::kept_of_poison(bytes);
+    assert!(
+        !kept.contains(message::TOKEN),
+        "the sender's token is kept: {kept}"
+    );
+    let (Ok(message), Some(alias)) = (Message::read(bytes), gpu_alias) else {
+        return false;
+    };
+    let kept: serde_json::Value = serde_json::from_str(&message.kept()).unwrap_or_default();
+    assert!(kept.is_object(), "what is kept is JSON");
+    let Ok(Some(told)) = facts::told(&message, &Lookup::default(), alias) else {
+        return true;
+    };
+    for d in &told.drafts {
+        assert!(d.from <= d.at && d.at <= d.seen, "{d:?}");
+    }
+    true
+}
