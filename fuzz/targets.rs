@@ -38,6 +38,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("share", |bytes| openstack::item("shares", bytes)),
     ("account", openstack::account),
     ("inventories", openstack::inventories),
+    ("notification", openstack::notification),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

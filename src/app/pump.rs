@@ -63,6 +63,9 @@ pub(super) async fn pump(
     for p in &passes {
         metrics.pass(p);
     }
+    if let Some(told) = source.told() {
+        metrics.notifications(source.name(), told.used, told.ignored, told.poison);
+    }
     touched.passes = passes;
     touched.resources = resources;
     touched.scopes = scopes;

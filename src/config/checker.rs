@@ -167,14 +167,17 @@ impl Checker<'_> {
         let here = match url.host() {
             Some(url::Host::Ipv4(a)) => a.is_loopback(),
             Some(url::Host::Ipv6(a)) => a.is_loopback(),
-            Some(url::Host::Domain(d)) => d == "localhost",
+            // Of schemes that are not the web's, hosts are not told apart.
+            Some(url::Host::Domain(d)) => {
+                d == "localhost" || d.parse().is_ok_and(|a: std::net::Ipv4Addr| a.is_loopback())
+            }
             None => false,
         };
-        if url.scheme() == "http" && !here {
+        if matches!(url.scheme(), "http" | "amqp") && !here {
             self.warn(
                 path,
                 "sends the password in the clear",
-                "use https; a private CA goes into `ca_file`",
+                format!("use {}s; a private CA goes into `ca_file`", url.scheme()),
             );
         }
     }

@@ -65,6 +65,16 @@ leaf!(
     web_url
 );
 leaf!(
+    AmqpUrl(Url),
+    "amqp-url",
+    "An `amqp` or `amqps` URL without user and password: host, port (default 5672, or 5671), virtual host (default `/`).",
+    [
+        "amqps://rabbit.example:5671/",
+        "amqp://rabbit.example/nova_cell1"
+    ],
+    amqp_url
+);
+leaf!(
     Pattern(String),
     "regex",
     "A regular expression (syntax of the Rust crate `regex`), matched wholly.",
@@ -115,6 +125,7 @@ pub(super) fn check(format: &str, text: &str) -> Result<(), String> {
         Some("duration") => Seconds::try_from(own(text)).map(drop),
         Some("size") => Bytes::try_from(own(text)).map(drop),
         Some("url") => WebUrl::try_from(own(text)).map(drop),
+        Some("amqp-url") => AmqpUrl::try_from(own(text)).map(drop),
         Some("regex") => Pattern::try_from(own(text)).map(drop),
         Some("date") => Day::try_from(own(text)).map(drop),
         Some("moment") => Moment::try_from(own(text)).map(drop),
@@ -187,12 +198,31 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 fn web_url(text: &str) -> Result<Url, String> {
+    url_of(text, ["http", "https"])
+}
+
+fn amqp_url(text: &str) -> Result<Url, String> {
+    let url = url_of(text, ["amqp", "amqps"])?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("names no host".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || url.path().matches('/').count() > 1 {
+        return Err(
+            "has more than one virtual host; a `/` within its name is written %2F".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+fn url_of(text: &str, schemes: [&str; 2]) -> Result<Url, String> {
     // The text is not repeated: somebody may have written a password into it.
     let url = Url::parse(text).map_err(|e| format!("is not a URL: {e}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
+    if !schemes.contains(&url.scheme()) {
         return Err(format!(
-            "begins with `{}:`, which is neither http nor https",
-            url.scheme()
+            "begins with `{}:`, which is neither {} nor {}",
+            url.scheme(),
+            schemes[0],
+            schemes[1]
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {

@@ -4,7 +4,7 @@ mod meters;
 
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 
-use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
+use super::leaf::{AmqpUrl, Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr, path::PathBuf};
@@ -286,6 +286,9 @@ pub(super) struct Source {
     pub(super) gpu_alias: Pattern,
     /// Names, whole, of shared networks whose IPv4 addresses are public. External networks are public whatever their name. Default: no shared network is.
     pub(super) public_networks: Option<Pattern>,
+    /// Message brokers that the cloud's services notify through: one, or one for each cell. Default: none; then what comes and goes between two lists is lost.
+    #[serde(default)]
+    pub(super) notifications: Vec<Part<Notifications>>,
 }
 
 impl Source {
@@ -317,6 +320,50 @@ impl Source {
             r"(?i).*(gpu|nvidia|tesla|quadro|rtx|radeon|instinct).*|[abhltv][0-9]{1,3}[a-z]?"
                 .to_owned(),
         )
+    }
+}
+
+/// A RabbitMQ that a cloud's services notify through. plimsoll consumes a queue of its own there, never one that others read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notifications {
+    /// Where it is, and the virtual host.
+    pub(super) url: Part<AmqpUrl>,
+    /// User. It needs to configure, write and read its own queue, and to read the exchanges.
+    pub(super) username: String,
+    /// Its password.
+    pub(super) password: Part<SecretRef>,
+    /// Our durable queue; made if it is not there. Each collector that has a store of its own needs a queue of its own. Default: `plimsoll.` and the
+    /// source's name.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,200}$"))]
+    pub(super) queue: Option<String>,
+    /// Most bytes that may wait in the queue while nobody reads it; past it the broker drops the oldest. At least 1MiB. Fixed when the queue is made.
+    #[serde(default = "Notifications::queue_max")]
+    pub(super) queue_max: Bytes,
+    /// Exchanges that the services publish to. Those that are not there are looked for again.
+    #[serde(default = "Notifications::exchanges")]
+    pub(super) exchanges: Vec<String>,
+    /// Topics (`notification_topics`, `versioned_notifications_topics`).
+    #[serde(default = "Notifications::topics")]
+    pub(super) topics: Vec<String>,
+    /// A CA bundle (PEM) trusted beside the system's. Default: the system's alone.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Notifications {
+    pub(super) fn queue_max() -> Bytes {
+        Bytes(1 << 30)
+    }
+    /// The control exchanges as the services name them by default; `openstack` is Cinder's, Octavia's and Manila's.
+    pub(super) fn exchanges() -> Vec<String> {
+        ["nova", "neutron", "glance", "openstack"]
+            .map(str::to_owned)
+            .into()
+    }
+    pub(super) fn topics() -> Vec<String> {
+        ["notifications", "versioned_notifications"]
+            .map(str::to_owned)
+            .into()
     }
 }
 

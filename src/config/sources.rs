@@ -5,8 +5,9 @@ use super::{
     clouds,
     problem::Path,
     raw,
-    types::{Credentials, OpenStack, Source},
+    types::{Credentials, Notifications, OpenStack, Source},
 };
+use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 
 /// Judges all sources. Those that cannot be used are left out; the problems say why.
@@ -45,6 +46,7 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
 fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<OpenStack> {
     bounds(c, raw, path);
     let login = login(c, raw, path);
+    let notifications = notifications(c, raw, path);
     let ca_file = c.ca_file(raw.ca_file.as_deref(), &path.key("ca_file"));
     let login = login?;
     let interface = raw.interface.map(|i| i.as_str().to_owned());
@@ -70,6 +72,7 @@ fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Ope
         ca_file: ca_file.or(login.ca_file),
         gpu_alias: raw.gpu_alias.0.clone(),
         public_networks: raw.public_networks.as_ref().map(|p| p.0.clone()),
+        notifications,
     })
 }
 
@@ -94,8 +97,98 @@ impl OpenStack {
             ca_file: None,
             gpu_alias: raw::Source::gpu_alias().0,
             public_networks: None,
+            notifications: Vec::new(),
         }
     }
+}
+
+/// Judges the brokers. Those that cannot be used are left out; the problems say why.
+fn notifications(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Vec<Notifications> {
+    let path = path.key("notifications");
+    let mut all: Vec<Notifications> = Vec::new();
+    for (i, part) in raw.notifications.iter().enumerate() {
+        let path = path.index(i);
+        let Some(broker) = c.part(part.clone(), &path) else {
+            continue;
+        };
+        let Some(broker) = broker_of(c, &broker, &raw.name, &path) else {
+            continue;
+        };
+        if all.iter().any(|b| b.address() == broker.address()) {
+            c.error(
+                &path.key("url"),
+                format!("{} is there already", broker.address()),
+                "one entry for each broker and virtual host",
+            );
+        }
+        all.push(broker);
+    }
+    all
+}
+
+fn broker_of(
+    c: &mut Checker<'_>,
+    raw: &raw::Notifications,
+    source: &str,
+    path: &Path,
+) -> Option<Notifications> {
+    c.at_least(&path.key("queue_max"), &raw.queue_max, 1 << 20);
+    for (key, words) in [("exchanges", &raw.exchanges), ("topics", &raw.topics)] {
+        if words.is_empty() || words.iter().any(|w| w.is_empty() || w.len() > 200) {
+            c.error(
+                &path.key(key),
+                "names nothing, or nothing that can be there",
+                "leave the key out to have its default",
+            );
+        }
+    }
+    let queue = raw
+        .queue
+        .clone()
+        .unwrap_or_else(|| format!("plimsoll.{source}"));
+    // What oslo.messaging makes for whoever reads them; two readers of one queue each get half.
+    if raw
+        .topics
+        .iter()
+        .any(|t| queue == *t || queue.starts_with(&format!("{t}.")))
+    {
+        c.error(
+            &path.key("queue"),
+            format!(
+                "`{queue}` is a queue that others read: each message would reach only one of you"
+            ),
+            "leave it out, or name a queue of plimsoll's own",
+        );
+    }
+    let password = c
+        .part(raw.password.clone(), &path.key("password"))
+        .and_then(|s| c.secret(&s, &path.key("password")));
+    let ca_file = c.ca_file(raw.ca_file.as_deref(), &path.key("ca_file"));
+    let url = c.part(raw.url.clone(), &path.key("url"))?.0;
+    c.in_clear(&url, &path.key("url"));
+    let tls = url.scheme() == "amqps";
+    let vhost = percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy();
+    Some(Notifications {
+        host: url
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned(),
+        port: url.port().unwrap_or(if tls { 5671 } else { 5672 }),
+        vhost: if vhost.is_empty() {
+            "/".to_owned()
+        } else {
+            vhost.into_owned()
+        },
+        tls,
+        username: raw.username.clone(),
+        password: password?,
+        queue,
+        queue_max_bytes: raw.queue_max.0,
+        exchanges: raw.exchanges.clone(),
+        topics: raw.topics.clone(),
+        ca_file,
+    })
 }
 
 fn bounds(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) {

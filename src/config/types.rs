@@ -125,6 +125,48 @@ pub struct OpenStack {
     pub gpu_alias: String,
     /// Names (regular expression, whole) of shared networks whose addresses are public; `None`: only external networks are.
     pub public_networks: Option<String>,
+    /// Message brokers that its services notify through.
+    pub notifications: Vec<Notifications>,
+}
+
+/// A RabbitMQ that a cloud's services notify through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notifications {
+    /// Name or address of the host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Virtual host.
+    pub vhost: String,
+    /// TLS.
+    pub tls: bool,
+    /// User.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+    /// Our queue.
+    pub queue: String,
+    /// Most bytes that may wait in it.
+    pub queue_max_bytes: u64,
+    /// Exchanges it is bound to, where they are.
+    pub exchanges: Vec<String>,
+    /// Topics it is bound by.
+    pub topics: Vec<String>,
+    /// A CA bundle (PEM) beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Notifications {
+    /// Where it is, as messages and passes name it: host, port, virtual host.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!(
+            "{}:{}/{}",
+            self.host,
+            self.port,
+            self.vhost.trim_start_matches('/')
+        )
+    }
 }
 
 impl OpenStack {

@@ -62,7 +62,7 @@ pub struct Pass {
     pub requests: u64,
     /// Bytes of bodies received.
     pub bytes: u64,
-    /// Why it failed or is suspect; empty otherwise. Never holds a secret.
+    /// Why it failed or is suspect, or what a complete one set aside (messages that cannot be read); empty otherwise. Never holds a secret.
     pub error: String,
     /// Which collector read it (host name and process id).
     pub collector: String,

@@ -4,6 +4,9 @@ use super::{TOLERANCE_S, is_exact};
 use crate::domain::{Aspect, Evidence, Fact, Known, Span, Ts, Value};
 use std::collections::BTreeSet;
 
+/// A notification is sent while the action it is of is under way; its end is noted no earlier, and cut to the second.
+const NAMED_WITHIN_S: i64 = 1;
+
 /// A change of value at a time.
 #[derive(Debug, Clone)]
 struct Point {
@@ -61,11 +64,17 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let events = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Event);
     let first_event = events().map(|(_, f)| *f).min_by_key(|f| f.at);
     let ended_by_event = events().any(|(_, f)| f.value == Value::Gone);
-    // What was read later of a change may name what it led to; then it is not untold.
+    // What was read later of a change, or a notification of it, may name what it led to; then it is not untold.
     let named: BTreeSet<Ts> = events()
         .filter(|(_, f)| f.value.known().is_some())
         .map(|(_, f)| f.at)
         .collect();
+    let is_named = |f: &Fact| {
+        named.contains(&f.at)
+            || named
+                .range(f.from.min(f.at)..=f.at.plus_seconds(NAMED_WITHIN_S))
+                .any(|t| *t > f.from)
+    };
     let created = facts
         .iter()
         .filter(|(_, f)| f.evidence == Evidence::Record)
@@ -74,7 +83,7 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
     let mut exact: Vec<&(u64, &Fact)> = facts
         .iter()
         .filter(|(_, f)| match (f.evidence, &f.value) {
-            (Evidence::Event, Value::Unknown) => !named.contains(&f.at),
+            (Evidence::Event, Value::Unknown) => !is_named(f),
             (Evidence::Record, Value::Gone) => !ended_by_event,
             (Evidence::Record, value) => first_event.is_none_or(|e| {
                 f.at.plus_seconds(TOLERANCE_S) < e.at

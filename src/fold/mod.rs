@@ -12,7 +12,7 @@ mod tests;
 
 pub use check::{Broken, check};
 
-use crate::domain::{Aspect, Evidence, Fact, ResourceKey, Span, Timeline};
+use crate::domain::{Aspect, Evidence, Fact, ResourceKey, Span, Timeline, fact::kind};
 use std::collections::BTreeMap;
 
 /// Seconds by which a cloud's own clocks may disagree: Nova floors to the second, the API's `Date` and the compute host's event are two machines'
@@ -47,7 +47,9 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
         if !of_aspect.is_empty() {
             let folded = aspect::fold(aspect, &of_aspect);
             // Only where events are told can one be missing.
-            if of_aspect.iter().any(|(_, f)| f.evidence == Evidence::Event) {
+            if tells_changes(&key.kind, aspect)
+                && of_aspect.iter().any(|(_, f)| f.evidence == Evidence::Event)
+            {
                 unexplained.extend(folded.unexplained);
             }
             aspects.insert(aspect, folded.spans);
@@ -69,6 +71,11 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
         facts: by_id,
         unexplained,
     }
+}
+
+/// False where a cloud notifies of beginnings and ends, but not of every change between: Neutron's agents set a status without a word.
+fn tells_changes(kind: &str, aspect: Aspect) -> bool {
+    aspect != Aspect::State || ![kind::FLOATING_IP, kind::PORT, kind::ROUTER].contains(&kind)
 }
 
 /// The parts of `spans` while the resource existed (from the first state's start to the last one's end).

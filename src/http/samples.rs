@@ -49,6 +49,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             ca_file: None,
             gpu_alias: ".*gpu.*".into(),
             public_networks: None,
+            notifications: Vec::new(),
         })
     };
     let book = PriceBook {

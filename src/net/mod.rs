@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 mod error;
 mod redact;
+pub mod tls;
 
 pub use client::{Client, Dated, Options, Reply, Request, Tally};
 pub use clock::Clock;

@@ -91,6 +91,14 @@ pub enum SourceError {
         /// The first one's error.
         first: String,
     },
+    /// A message broker did not do what it was asked.
+    #[error("broker {address}: {why}")]
+    Broker {
+        /// Host, port and virtual host.
+        address: String,
+        /// What happened, and the way out.
+        why: String,
+    },
     /// Whoever takes the facts is gone.
     #[error("the facts were not taken: the program is stopping, or its spool is full")]
     NotTaken,
@@ -137,6 +145,28 @@ pub enum Source {
     OpenStack(Box<openstack::OpenStack>),
     /// Another service of an OpenStack region, read by whole lists.
     Inventory(Box<openstack::Inventory>),
+    /// What an OpenStack region's services notify of, through one broker.
+    Notifications(Box<openstack::Notifications>),
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Facts came of them.
+    pub used: u64,
+    /// They tell of nothing that is metered.
+    pub ignored: u64,
+    /// They could not be read, and were set aside.
+    pub poison: u64,
+}
+
+impl Told {
+    /// And these.
+    pub fn add(&mut self, other: Self) {
+        self.used += other.used;
+        self.ignored += other.ignored;
+        self.poison += other.poison;
+    }
 }
 
 impl Source {
@@ -161,6 +191,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
+            Self::Notifications(n) => n.name(),
         }
     }
 
@@ -170,6 +201,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
+            Self::Notifications(n) => n.interval(),
         }
     }
 
@@ -179,6 +211,16 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
+            // One reading after another: there are no two kinds of them.
+            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+        }
+    }
+
+    /// What became of messages since this was last asked.
+    pub fn told(&mut self) -> Option<Told> {
+        match self {
+            Self::OpenStack(_) | Self::Inventory(_) => None,
+            Self::Notifications(n) => Some(n.told()),
         }
     }
 
@@ -187,6 +229,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
+            Self::Notifications(n) => n.remember(memory),
         }
     }
 
@@ -195,6 +238,8 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
+            // Nothing is missing from a queue.
+            Self::Notifications(_) => {}
         }
     }
 
@@ -203,6 +248,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
+            Self::Notifications(n) => n.collect(mode, out).await,
         }
     }
 
@@ -211,6 +257,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
+            Self::Notifications(n) => n.check_online().await,
         }
     }
 }

@@ -1,16 +1,13 @@
 //! The one way to a store: the `clickhouse` crate over HTTP or HTTPS, with every setting we depend on said aloud.
 
 use super::StoreError;
+use crate::net::tls;
 use clickhouse::{Client, Compression};
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 use url::Url;
 
 /// Idle connections are dropped before ClickHouse drops them (3 s by default).
@@ -50,17 +47,12 @@ pub(super) fn client(
     password: &str,
     ca_file: Option<&Path>,
 ) -> Result<Client, StoreError> {
-    let roots = if url.scheme() == "https" {
-        roots(ca_file)?
+    let tls = if url.scheme() == "https" {
+        tls::client_config(ca_file)
     } else {
-        RootCertStore::empty()
-    };
-    let tls =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| StoreError::Config(format!("TLS cannot be set up: {e}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        tls::with_roots(rustls::RootCertStore::empty())
+    }
+    .map_err(StoreError::Config)?;
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_keepalive(Some(Duration::from_secs(60)));
@@ -82,36 +74,6 @@ pub(super) fn client(
     Ok(SETTINGS
         .into_iter()
         .fold(client, |c, (name, value)| c.with_setting(name, value)))
-}
-
-/// The system's CAs, and those of `ca_file` beside them.
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, StoreError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = ca_file {
-        let bad = |why: String| {
-            StoreError::Config(format!(
-                "ca_file {}: {why}; it must hold CA certificates in PEM",
-                file.display()
-            ))
-        };
-        let before = roots.len();
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|e| bad(e.to_string()))? {
-            roots
-                .add(certificate.map_err(|e| bad(e.to_string()))?)
-                .map_err(|e| bad(e.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(bad("it holds no certificate".to_owned()));
-        }
-    }
-    if roots.is_empty() {
-        return Err(StoreError::Config(
-            "this machine has no CA certificates: install them (ca-certificates) or set `ca_file`"
-                .to_owned(),
-        ));
-    }
-    Ok(roots)
 }
 
 #[cfg(test)]

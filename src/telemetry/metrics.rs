@@ -41,6 +41,12 @@ struct OfOutcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfUse {
+    source: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfKind {
     source: String,
     kind: String,
@@ -71,6 +77,7 @@ pub struct Metrics {
     pass_suspect: Family<OfList, Counter>,
     passes: Family<OfOutcome, Counter>,
     facts: Family<OfKind, Counter>,
+    notifications: Family<OfUse, Counter>,
     usage_unexplained: Family<OfSource, Gauge>,
     spool_bytes: Gauge,
     spool_batches: Gauge,
@@ -108,6 +115,7 @@ impl Metrics {
             pass_suspect: Family::default(),
             passes: Family::default(),
             facts: Family::default(),
+            notifications: Family::default(),
             usage_unexplained: Family::default(),
             spool_bytes: Gauge::default(),
             spool_batches: Gauge::default(),
@@ -162,6 +170,8 @@ impl Metrics {
             "Facts read, by kind of resource",
             self.facts.clone(),
         );
+        let help = "Messages read from the source's brokers: of use, of none, or set aside because they could not be read";
+        r.register("notifications", help, self.notifications.clone());
         let help = "Sightings in the current month that no event explains: where events and inventory differ";
         r.register("usage_unexplained", help, self.usage_unexplained.clone());
         self
@@ -276,6 +286,17 @@ impl Metrics {
                 kind: kind.to_owned(),
             };
             self.facts.get_or_create(&of).inc_by(n);
+        }
+    }
+
+    /// Messages were read: of use, of none, and not to be read at all.
+    pub fn notifications(&self, source: &str, used: u64, ignored: u64, poison: u64) {
+        for (outcome, n) in [("used", used), ("ignored", ignored), ("poison", poison)] {
+            let of = OfUse {
+                source: source.to_owned(),
+                outcome,
+            };
+            self.notifications.get_or_create(&of).inc_by(n);
         }
     }
 

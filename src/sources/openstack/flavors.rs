@@ -29,12 +29,14 @@ pub(super) struct Flavor {
     #[serde(alias = "original_name")]
     pub(super) name: Option<String>,
     vcpus: Option<i64>,
-    /// MiB.
+    /// MiB; `memory_mb` and so on in notifications.
+    #[serde(alias = "memory_mb")]
     ram: Option<i64>,
     /// GiB.
+    #[serde(alias = "root_gb")]
     disk: Option<i64>,
     /// GiB.
-    #[serde(alias = "OS-FLV-EXT-DATA:ephemeral")]
+    #[serde(alias = "OS-FLV-EXT-DATA:ephemeral", alias = "ephemeral_gb")]
     ephemeral: Option<i64>,
     /// MiB; before 2.75 a listed flavor without swap says "".
     #[serde(default, deserialize_with = "number_or_empty")]

@@ -1,7 +1,8 @@
 //! Entries to the parsers of what clouds send, for fuzzing: each takes any bytes, must neither panic nor hang, and checks what it accepted.
 
 use super::{
-    actions::Action, flavors::Flavor, inventory, keystone, pages, record::Server, session,
+    actions::Action, flavors::Flavor, inventory, keystone, notifications, pages, record::Server,
+    session,
 };
 use crate::domain::{Evidence, Known};
 use regex::Regex;
@@ -94,6 +95,12 @@ pub fn account(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn inventories(bytes: &[u8]) -> bool {
     text(bytes).is_some_and(inventory::fuzzed::inventories)
+}
+
+/// A message of a broker, and what it tells. No change is told from after it was over, and what is kept of it is JSON without the sender's context.
+#[must_use]
+pub fn notification(bytes: &[u8]) -> bool {
+    notifications::fuzzed(bytes, GPU_ALIAS.as_ref())
 }
 
 /// Keystone's answer to a login, and the endpoints of its catalogue.

@@ -1,6 +1,7 @@
 //! OpenStack: Keystone's projects and Nova's servers, read twice over (lists and instance actions); the other services by whole lists.
 //!
-//! Each service has a reader of its own, with a rhythm of its own, on one log-in: [`OpenStack`] for Keystone and Nova, an [`Inventory`] for each of the rest.
+//! Each service has a reader of its own, with a rhythm of its own, on one log-in: [`OpenStack`] for Keystone and Nova, an [`Inventory`] for each of the rest,
+//! and [`Notifications`] for each message broker.
 //! Lists and their passes of the first: `projects` (Keystone, each time), `flavors` (when whole lists are read, or where servers do not tell their size), `servers` (full or
 //! changes) and once per store `servers.deleted`. Each list fails by itself.
 
@@ -14,6 +15,7 @@ pub mod fuzzed;
 mod hint;
 mod inventory;
 mod keystone;
+mod notifications;
 mod pages;
 mod record;
 mod run;
@@ -22,6 +24,7 @@ mod service;
 mod session;
 
 pub use inventory::Inventory;
+pub use notifications::Notifications;
 
 use super::{Finding, Out, Source, SourceError};
 use crate::{
@@ -76,9 +79,25 @@ pub fn open(
         collector.to_owned(),
     )?;
     let session = Arc::clone(&first.session);
-    let others = inventory::open(conf, clock, memory, collector, &session)?;
+    let ended = inventory::Ended::default();
+    let others = inventory::open(conf, clock, memory, collector, &session, &ended)?;
+    let brokers = conf.notifications.iter().map(|broker| {
+        let n = Notifications::new(
+            conf,
+            broker,
+            clock,
+            memory,
+            collector,
+            &session,
+            &ended,
+            &first.gpu_alias,
+        );
+        Source::Notifications(Box::new(n))
+    });
+    let brokers: Vec<Source> = brokers.collect();
     Ok(std::iter::once(Source::OpenStack(Box::new(first)))
         .chain(others.into_iter().map(|i| Source::Inventory(Box::new(i))))
+        .chain(brokers)
         .collect())
 }
 

@@ -1,14 +1,12 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::{
-    super::{Out, SourceError},
-    service::Service,
-};
+use super::super::{Out, Parcel, SourceError};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
     net::{Clock, Dated, Tally},
 };
 use std::collections::HashSet;
+use tokio::sync::oneshot;
 
 /// A fact without our circumstances: what pure mappings return.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +43,13 @@ pub(super) struct Run<'a> {
     first: Option<Dated>,
     batch: Batch,
     raws: HashSet<String>,
+    messages_bytes: u64,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn start(
         cloud: &str,
-        service: Service,
+        service: impl Into<&'static str>,
         list: &str,
         mode: PassMode,
         collector: &str,
@@ -61,7 +60,7 @@ impl<'a> Run<'a> {
         let row = Pass {
             id: Pass::id_of(cloud, list, mode, started, collector),
             cloud: cloud.to_owned(),
-            service: service.word().to_owned(),
+            service: service.into().to_owned(),
             region: String::new(),
             list: list.to_owned(),
             mode,
@@ -85,6 +84,7 @@ impl<'a> Run<'a> {
             first: None,
             batch: Batch::default(),
             raws: HashSet::new(),
+            messages_bytes: 0,
         }
     }
 
@@ -162,15 +162,65 @@ impl<'a> Run<'a> {
             .map_err(|_| SourceError::NotTaken)
     }
 
+    /// Keeps an object that no fact came of.
+    pub(super) fn set_aside(&mut self, body: &str) {
+        self.keep(body);
+    }
+
+    /// Hands on what has been read so far, and waits until it is safe on disk.
+    pub(super) async fn hand_on_safely(&mut self) -> Result<(), SourceError> {
+        self.raws.clear();
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (kept, safe) = oneshot::channel();
+        let parcel = Parcel {
+            batch,
+            kept: Some(kept),
+        };
+        self.out
+            .send(parcel)
+            .await
+            .map_err(|_| SourceError::NotTaken)?;
+        safe.await.map_err(|_| SourceError::NotTaken)
+    }
+
+    /// Counts what was read of a list that has no answers with a `Date`.
+    pub(super) fn read(&mut self, items: usize, bytes: usize) {
+        self.row.items += u64::try_from(items).unwrap_or(u64::MAX);
+        self.messages_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// Our clock at its start.
+    pub(super) const fn started(&self) -> Ts {
+        self.row.started
+    }
+
+    /// Everything sent until then has been read.
+    pub(super) fn reaches(&mut self, t: Ts) {
+        self.first = Some(Dated {
+            at: t,
+            since: t,
+            skew_us: 0,
+            by_server: false,
+        });
+    }
+
+    /// Says what was set aside in a pass that counts nevertheless.
+    pub(super) fn remark(&mut self, remark: String) {
+        self.row.error = remark;
+    }
+
     /// Ends the pass and hands on its row with what facts are left.
     pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
         self.row.finished = self.clock.now();
         self.row.watermark = self.watermark();
         self.row.skew_us = self.first.map_or(0, |d| d.skew_us);
         self.row.requests = self.tally.requests();
-        self.row.bytes = self.tally.bytes();
+        self.row.bytes = self.tally.bytes() + self.messages_bytes;
         (self.row.outcome, self.row.error) = match result {
-            Ok(()) => (Outcome::Complete, String::new()),
+            Ok(()) => (Outcome::Complete, std::mem::take(&mut self.row.error)),
             Err(Fault::Failed(e)) => (Outcome::Failed, e.to_string()),
             Err(Fault::Suspect(why)) => (Outcome::Suspect, why),
         };

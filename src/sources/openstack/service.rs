@@ -109,6 +109,12 @@ pub(super) fn account(endpoint: &Url, project: &str) -> Option<(Url, String)> {
     Some((url, prefix.to_owned()))
 }
 
+impl From<Service> for &'static str {
+    fn from(service: Service) -> Self {
+        service.word()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -125,6 +125,7 @@ impl Cloud {
             ca_file: None,
             gpu_alias: "gpu".to_owned(),
             public_networks: None,
+            notifications: Vec::new(),
         };
         change(&mut conf);
         let clock = Clock::standing_at(noon());

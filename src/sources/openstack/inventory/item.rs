@@ -179,7 +179,7 @@ pub(super) fn size(label: &str, level: &str, quantity: i64) -> (Aspect, Value) {
 }
 
 /// A capacity in GiB.
-pub(super) fn capacity(gib: i64, of_type: &str) -> Result<(Aspect, Value), String> {
+pub(in super::super) fn capacity(gib: i64, of_type: &str) -> Result<(Aspect, Value), String> {
     let bytes = gib
         .checked_mul(1 << 30)
         .filter(|b| *b >= 0)
@@ -193,7 +193,7 @@ pub(super) fn owner(project: Option<&str>, why: &str) -> Result<(Aspect, Value),
 }
 
 /// A label, unless it is empty.
-pub(super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
+pub(in super::super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
     word.filter(|w| !w.is_empty())
         .map(|w| (aspect, Value::label(w)))
 }

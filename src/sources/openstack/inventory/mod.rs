@@ -39,6 +39,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+pub(super) use {
+    item::{capacity, label},
+    volume::settled,
+};
 
 /// A list of a service.
 #[derive(Debug)]
@@ -131,7 +135,19 @@ const OFFERS: &[Offer] = &[
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ended(Arc<Mutex<HashSet<(&'static str, String)>>>);
 
+/// Ends told of that no list has asked for yet; forgotten ones are looked up by id instead.
+const ENDED_MAX: usize = 100_000;
+
 impl Ended {
+    /// Notes what an event ended.
+    pub(super) fn tell(&self, kind: &'static str, id: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= ENDED_MAX {
+            all.clear();
+        }
+        all.insert((kind, id.to_owned()));
+    }
+
     /// True once, of what an event ended.
     fn take(&self, kind: &'static str, id: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,8 +180,8 @@ pub(super) fn open(
     memory: &Memory,
     collector: &str,
     session: &Arc<Session>,
+    ended: &Ended,
 ) -> Result<Vec<Inventory>, SourceError> {
-    let ended = Ended::default();
     let public = conf.public_networks.as_deref();
     let settings = Context {
         public_networks: public
@@ -311,4 +327,22 @@ impl Faults {
         }
         .into())
     }
+}
+
+/// What each list's reader makes of an item, by the list's name: for whoever has to write the same.
+#[cfg(test)]
+pub(super) fn shown(
+    list: &str,
+    item: &str,
+    types: &std::collections::BTreeMap<String, String>,
+) -> Option<std::collections::BTreeMap<crate::domain::Aspect, crate::domain::Value>> {
+    let context = Context {
+        volume_types: types.clone(),
+        ..Context::default()
+    };
+    let mut lists = OFFERS.iter().flat_map(|o| o.lists);
+    let Origin::Pages(pages) = &lists.find(|l| l.name == list)?.origin else {
+        return None;
+    };
+    (pages.read)(item, &context).unwrap().map(|i| i.shown)
 }

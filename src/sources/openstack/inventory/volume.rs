@@ -61,7 +61,7 @@ const BACKUPS: List = List {
 };
 
 /// The settled state that a status belongs to; `None` while it is between two, which tells nothing that lasts.
-fn settled(status: &str) -> Option<&str> {
+pub(in super::super) fn settled(status: &str) -> Option<&str> {
     match status {
         "available" | "in-use" | "error" => Some(status),
         "error_deleting" | "error_extending" | "error_restoring" | "error_backing-up"

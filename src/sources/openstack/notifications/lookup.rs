@@ -1,0 +1,224 @@
+//! What messages only name by id, and lists show by name: volume types, the volumes of snapshots, public networks.
+
+use super::{
+    super::{super::SourceError, pages::Pager, service::Service, session::Session},
+    message::Message,
+};
+use crate::{
+    domain::{Aspect, Memory, fact::kind},
+    net::Tally,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// Volumes remembered for their snapshots; the cloud is asked again for those that were forgotten.
+const VOLUMES_MAX: usize = 50_000;
+/// The public networks are listed again after so long.
+const NETWORKS_FOR: Duration = Duration::from_secs(300);
+
+/// The tables.
+#[derive(Debug, Default)]
+pub(super) struct Lookup {
+    /// Names of volume types by id.
+    types: BTreeMap<String, String>,
+    /// The type's name of volumes by id; of one without a type, or that is no more, "".
+    volumes: BTreeMap<String, String>,
+    /// Names of public networks by id.
+    networks: BTreeMap<String, String>,
+    networks_read: Option<Instant>,
+}
+
+impl Lookup {
+    /// Notes what is remembered of volumes.
+    pub(super) fn note(&mut self, memory: &Memory) {
+        let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
+        self.volumes.extend(volumes.filter_map(|(id, known)| {
+            let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
+            Some((id.clone(), size.label.clone()))
+        }));
+    }
+
+    /// The name of a volume type.
+    pub(super) fn volume_type(&self, id: &str) -> Option<&str> {
+        self.types.get(id).map(String::as_str)
+    }
+
+    /// The name of the type of a volume.
+    pub(super) fn type_of_volume(&self, id: &str) -> Option<&str> {
+        self.volumes.get(id).map(String::as_str)
+    }
+
+    /// What addresses of a network are called by, if the network is public.
+    pub(super) fn public_network(&self, id: &str) -> Option<&str> {
+        self.networks.get(id).map(String::as_str)
+    }
+
+    /// Looks up what these messages name and is not known yet.
+    ///
+    /// # Errors
+    /// When the cloud cannot be asked: then the messages are to wait.
+    pub(super) async fn prepare(
+        &mut self,
+        messages: &[&Message],
+        session: &Session,
+        tally: &Tally,
+    ) -> Result<(), SourceError> {
+        let text = |m: &Message, key: &str| {
+            m.payload
+                .get(key)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        for m in messages {
+            let prefix = m.event_type.split('.').next().unwrap_or_default();
+            match prefix {
+                "volume" => {
+                    if let Some(id) = text(m, "volume_type") {
+                        self.know_type(&id, session, tally).await?;
+                    }
+                    self.note_volume(m);
+                }
+                "snapshot" => {
+                    if let Some(volume) = text(m, "volume_id")
+                        && !self.volumes.contains_key(&volume)
+                    {
+                        let name = type_of(&volume, session, tally).await?;
+                        self.remember(volume, name);
+                    }
+                }
+                "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the type of a volume that a message tells of.
+    pub(super) fn note_volume(&mut self, m: &Message) {
+        let text = |key: &str| m.payload.get(key).and_then(Value::as_str);
+        if m.event_type.starts_with("volume.")
+            && let Some(volume) = text("volume_id")
+        {
+            let name = text("volume_type").and_then(|t| self.types.get(t));
+            self.remember(volume.to_owned(), name.cloned().unwrap_or_default());
+        }
+    }
+
+    fn remember(&mut self, volume: String, name: String) {
+        if self.volumes.len() >= VOLUMES_MAX {
+            self.volumes.clear();
+        }
+        self.volumes.insert(volume, name);
+    }
+
+    async fn know_type(
+        &mut self,
+        id: &str,
+        session: &Session,
+        tally: &Tally,
+    ) -> Result<(), SourceError> {
+        if self.types.contains_key(id) {
+            return Ok(());
+        }
+        for (id, name) in named(
+            Service::Volume,
+            "/types?is_public=None&limit=1000",
+            "volume_types",
+            session,
+            tally,
+        )
+        .await?
+        {
+            self.types.insert(id, name);
+        }
+        // One that was deleted since: its id is all that is left of it.
+        self.types
+            .entry(id.to_owned())
+            .or_insert_with(|| id.to_owned());
+        Ok(())
+    }
+
+    async fn know_networks(&mut self, session: &Session, tally: &Tally) -> Result<(), SourceError> {
+        if self
+            .networks_read
+            .is_some_and(|t| t.elapsed() < NETWORKS_FOR)
+        {
+            return Ok(());
+        }
+        let path = "/networks?router:external=true&fields=id&fields=name&limit=1000";
+        let found = named(Service::Network, path, "networks", session, tally).await?;
+        self.networks = found.into_iter().collect();
+        self.networks_read = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// Ids and names of a list.
+async fn named(
+    service: Service,
+    path: &str,
+    key: &'static str,
+    session: &Session,
+    tally: &Tally,
+) -> Result<Vec<(String, String)>, SourceError> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+        name: String,
+    }
+    let mut all = Vec::new();
+    let mut pager = Pager::new(service, path.to_owned(), key, "id");
+    while let Some(page) = pager.next(session, tally).await? {
+        for item in &page.items {
+            let one: Named = serde_json::from_str(&item.body)
+                .map_err(|e| page.reply.shape("an id and a name", &e.to_string()))?;
+            all.push((one.id, one.name));
+        }
+    }
+    Ok(all)
+}
+
+/// The type of a volume that no message told of.
+async fn type_of(volume: &str, session: &Session, tally: &Tally) -> Result<String, SourceError> {
+    #[derive(Deserialize)]
+    struct Shown {
+        volume: One,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        volume_type: Option<String>,
+    }
+    match session
+        .get(Service::Volume, &format!("/volumes/{volume}"), tally)
+        .await
+    {
+        Err(e) if e.status() == Some(404) => Ok(String::new()),
+        Err(e) => Err(e),
+        Ok(reply) => {
+            let shown: Shown = reply.json("a volume")?;
+            Ok(shown.volume.volume_type.unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+impl Lookup {
+    /// As after looking up these: types, and public networks.
+    pub(super) fn of(types: &[(&str, &str)], networks: &[(&str, &str)]) -> Self {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+                .collect()
+        };
+        Self {
+            types: map(types),
+            networks: map(networks),
+            ..Self::default()
+        }
+    }
+}
