@@ -15,6 +15,9 @@ use std::{collections::BTreeMap, sync::Arc};
 const FROM: i64 = 1_790_805_600;
 const TO: i64 = FROM + 745 * 3600;
 
+/// What is read of a cloud so far. A reader that is new makes the test fail until its kind stands here, too.
+const READ: [&str; 4] = ["server", "volume", "snapshot", "backup"];
+
 fn simulated(seed: u64) -> (Plimsoll, Exact) {
     let p = Plimsoll::quickstart();
     let truth = p.dir().join("truth.json");
@@ -31,8 +34,17 @@ fn simulated(seed: u64) -> (Plimsoll, Exact) {
         "--truth",
         truth.to_str().unwrap(),
     ]);
-    let truth = json(&std::fs::read_to_string(truth).unwrap());
+    let mut truth = json(&std::fs::read_to_string(truth).unwrap());
+    let events = truth["events"].as_array_mut().unwrap();
+    events.retain(|e| READ.iter().any(|kind| e["kind"] == *kind));
     (p, integrate(&truth, FROM, TO))
+}
+
+/// Of which flavor, type, network or class a line is.
+fn size_of(dimensions: &serde_json::Value) -> String {
+    let words = ["flavor", "type", "network", "class"];
+    let found = words.iter().find_map(|w| dimensions[*w].as_str());
+    found.unwrap_or_default().to_owned()
 }
 
 fn of_usage(usage: &serde_json::Value) -> Exact {
@@ -50,8 +62,8 @@ fn of_usage(usage: &serde_json::Value) -> Exact {
         let key = (
             text(&r["tenant"]),
             text(&r["resource"]),
-            text(&d["flavor"]),
-            text(&d["state"]),
+            size_of(d),
+            d["state"].as_str().unwrap_or_default().to_owned(),
             text(&r["meter"]),
         );
         *sums.entry(key).or_default() += q;
@@ -165,7 +177,7 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
         for line in std::fs::read_to_string(file).unwrap().lines().map(json) {
             let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
             let quantity: i128 = text(&line["quantity"]).parse().unwrap();
-            let flavor = text(&line["dimensions"]["flavor"]);
+            let flavor = size_of(&line["dimensions"]);
             if line["meter"] == "compute.instance" {
                 // EUR cents per 30 days: quantity s x cents / 2,592,000 s, halves up.
                 let cents = (quantity * prices[&flavor] * 2 + 2_592_000) / (2 * 2_592_000);
@@ -179,7 +191,10 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
                 text(&line["tenant"]),
                 text(&line["resource"]),
                 flavor,
-                text(&line["dimensions"]["state"]),
+                line["dimensions"]["state"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
                 text(&line["meter"]),
             );
             *sums.entry(key).or_default() += quantity;

@@ -57,6 +57,7 @@ pub(super) fn changes(world: &World) -> BTreeSet<i64> {
     truth
         .events
         .iter()
+        .filter(|e| e.kind == "server")
         .map(|e| e.t.second())
         .filter(|t| *t > from.second())
         .collect()
@@ -315,6 +316,9 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
 /// What truly was, added up by a program that shares nothing with the fold.
 pub(super) fn truth(world: &World) -> Exact {
     let (from, to) = world.window();
-    let truth = serde_json::to_value(world.truth(from, to).unwrap()).unwrap();
+    let mut truth = world.truth(from, to).unwrap();
+    // The collectors here read servers alone.
+    truth.events.retain(|e| e.kind == "server");
+    let truth = serde_json::to_value(truth).unwrap();
     integrate(&truth, from.second(), to.second())
 }
