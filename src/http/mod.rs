@@ -1,6 +1,7 @@
 //! The one port: metrics, health and the first page. Reads only; nothing here changes anything.
 
 mod assets;
+pub mod beside;
 mod board;
 mod guard;
 mod health;

@@ -1,10 +1,15 @@
 //! The first page's content as plain values: a month's usage by tenant, and how far every list reaches.
 
-use super::{board::Figures, warnings};
+use super::{
+    beside::{self, Beside, ThingRow},
+    board::Figures,
+    warnings,
+};
 use crate::{
     config::{Config, Source},
     domain::{
         Outcome, PassMode, Period, Tenancy, Ts, UsageRow,
+        fact::kind,
         money::{Rational, parse_decimal},
         ownership::UNATTRIBUTED,
         price::Charge,
@@ -37,7 +42,7 @@ pub struct Overview {
     pub unattributed: Option<Unattributed>,
     /// Everything together: tenants and unattributed.
     pub total: Sums,
-    /// Lists of configured sources and of sources that were read before, sorted by (source, list).
+    /// Lists of configured sources and of sources that were read before, sorted by source, then service by service.
     pub lists: Vec<ListRow>,
     /// Configured sources none of whose lists was ever read.
     pub unread: Vec<String>,
@@ -88,6 +93,8 @@ pub struct Sums {
     pub memory_byte_s: i128,
     /// GPU seconds.
     pub gpu_s: i128,
+    /// Everything beside servers.
+    pub beside: Beside,
     /// The sum of the priced lines, each rounded as the book says.
     pub cost: Rational,
     /// Seconds of servers that were observed: once a server and second, not once a meter.
@@ -107,13 +114,17 @@ pub struct TenantRow {
     pub contract: String,
     /// What it used.
     pub sums: Sums,
-    /// Its largest resources: by cost, then vCPU time.
+    /// Its largest servers: by cost, then vCPU time.
     pub top: Vec<ResourceRow>,
     /// How many more there are.
     pub more: usize,
+    /// Its largest things beside servers.
+    pub things: Vec<ThingRow>,
+    /// How many more there are.
+    pub more_things: usize,
 }
 
-/// One resource of a tenant.
+/// One server of a tenant.
 #[derive(Debug, Clone)]
 pub struct ResourceRow {
     /// Name for people; may be empty.
@@ -255,7 +266,7 @@ impl Sums {
         let mut servers = BTreeSet::new();
         let mut sums = Self::default();
         for row in rows {
-            if row.kind == crate::domain::fact::kind::SERVER {
+            if row.kind == kind::SERVER {
                 servers.insert((&row.source, &row.resource));
             }
             match row.meter.as_str() {
@@ -275,6 +286,7 @@ impl Sums {
                 "compute.gpu" => sums.gpu_s += row.quantity,
                 _ => {}
             }
+            sums.beside.add(row);
             if let Some(amount) = amounts.get(row.id.as_str()) {
                 sums.cost += amount;
             }
@@ -315,6 +327,9 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
             let mut top = resources(&rows, amounts);
             let more = top.len().saturating_sub(TOP);
             top.truncate(TOP);
+            let mut things = beside::things(&rows, amounts);
+            let more_things = things.len().saturating_sub(TOP);
+            things.truncate(TOP);
             let sums = Sums::of(rows.into_iter(), amounts);
             TenantRow {
                 tenant: tenant.clone(),
@@ -322,6 +337,8 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
                 sums,
                 top,
                 more,
+                things,
+                more_things,
             }
         })
         .collect()
@@ -329,7 +346,12 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
 
 /// The largest first; equal ones by id, so that a reload shows the same.
 fn resources(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<ResourceRow> {
-    let mut all: Vec<ResourceRow> = grouped(rows, |r| (&r.source, &r.resource))
+    let servers: Vec<&UsageRow> = rows
+        .iter()
+        .copied()
+        .filter(|r| r.kind == kind::SERVER)
+        .collect();
+    let mut all: Vec<ResourceRow> = grouped(&servers, |r| (&r.source, &r.resource))
         .into_values()
         .filter_map(|rows| {
             let last = *rows.last()?;
@@ -453,8 +475,31 @@ pub fn reaches_to(status: &ListStatus) -> Option<Ts> {
     status.watermark.max(last)
 }
 
+/// Place of a service on the page: projects and servers first, then what they use.
+fn service_rank(word: &str) -> (usize, String) {
+    const ORDER: [&str; 9] = [
+        "identity",
+        "compute",
+        "placement",
+        "volume",
+        "image",
+        "share",
+        "object-store",
+        "network",
+        "load-balancer",
+    ];
+    let place = ORDER.iter().position(|s| *s == word);
+    (place.unwrap_or(ORDER.len()), word.to_owned())
+}
+
 fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<ListRow> {
-    lists.sort_by(|a, b| (&a.cloud, &a.list).cmp(&(&b.cloud, &b.list)));
+    lists.sort_by_cached_key(|l| {
+        (
+            l.cloud.clone(),
+            service_rank(&l.last.service),
+            l.list.clone(),
+        )
+    });
     lists
         .into_iter()
         .map(|status| ListRow {

@@ -31,6 +31,9 @@ pub struct Scenario {
     /// Names of Manila's share types.
     #[serde(default)]
     pub(super) share_types: Vec<String>,
+    /// Names of Swift's storage policies.
+    #[serde(default = "storage")]
+    pub(super) storage_policies: Vec<String>,
     /// Name of the network that public addresses are of.
     #[serde(default = "public")]
     pub(super) public_network: String,
@@ -54,6 +57,10 @@ pub struct Window {
     /// First second after.
     #[serde(deserialize_with = "time")]
     pub end: Ts,
+}
+
+fn storage() -> Vec<String> {
+    vec!["storage".to_owned()]
 }
 
 fn public() -> String {
@@ -406,6 +413,9 @@ impl Scenario {
             flavors.len() == self.flavors.len(),
             "two flavors have one name".to_owned(),
         );
+        for what in self.odd_policies() {
+            must(false, what);
+        }
         let mut names = BTreeSet::new();
         for p in &self.projects {
             let full = format!("{}/{}", p.domain, p.name);

@@ -155,6 +155,12 @@ fn small_can_be_closed() {
                 .all(|t| prices.contains(&format!("\nVOLUME-{t},"))),
             "unpriced volume type"
         );
+        assert!(
+            w.storage_policies
+                .iter()
+                .all(|p| prices.contains(&format!("\nS3-{p},"))),
+            "unpriced storage"
+        );
         assert!(w.faults.is_empty() && w.projects.iter().all(|p| p.deleted.is_none()));
         // From one change of flavor to the next, or to the end of one that lives long, a collector has two hours to look.
         for s in w.servers.iter().filter(|s| s.actions.len() > 3) {

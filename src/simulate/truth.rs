@@ -39,7 +39,7 @@ pub struct TruthEvent {
     pub tenant: String,
     /// What it is: `server`, `volume`, `floating_ip`, ...
     pub kind: &'static str,
-    /// Its id; of an account, its project's.
+    /// Its id; of an object account, its project's id and its storage policy: `.../storage`.
     pub resource: String,
     /// `state`, `flavor` or `owner`.
     pub aspect: &'static str,

@@ -40,6 +40,8 @@ pub struct World {
     pub(super) stock: Store,
     /// Names of Cinder's volume types.
     pub(super) volume_types: Vec<String>,
+    /// Names of Swift's storage policies.
+    pub(super) storage_policies: Vec<String>,
     /// Name of the public network.
     pub(super) public_network: String,
     pub(super) faults: Vec<Fault>,
@@ -142,6 +144,7 @@ impl World {
             by_id: BTreeMap::new(),
             stock: Store::default(),
             volume_types: scenario.volume_types.clone(),
+            storage_policies: scenario.storage_policies.clone(),
             public_network: scenario.public_network.clone(),
             faults: scenario.faults.clone(),
         };

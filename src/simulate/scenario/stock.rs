@@ -109,7 +109,8 @@ pub(in super::super) struct Stock {
     /// Seconds that a `short` one lives, least and most.
     #[serde(default = "an_hour_or_two")]
     pub(in super::super) lives_s: [i64; 2],
-    /// They begin as one of these types (of volumes or shares), and volumes are retyped among them; absent: all that there are.
+    /// They begin as one of these types (of volumes or shares) or storage policies (of accounts), and volumes are retyped among them; absent: all that
+    /// there are.
     #[serde(default)]
     pub(in super::super) types: Vec<String>,
     /// GiB, least and most: at first; it grows from there. Absent: 10 to 100.
@@ -148,8 +149,18 @@ impl Scenario {
         match kind {
             Kind::Volume => &self.volume_types,
             Kind::Share => &self.share_types,
+            Kind::Account => &self.storage_policies,
             _ => &[],
         }
+    }
+
+    /// Storage policies that are not fit for the names of headers, where case means nothing.
+    pub(super) fn odd_policies(&self) -> Vec<String> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let odd = |p: &&String| p.is_empty() || !p.chars().all(is_plain);
+        let odd = self.storage_policies.iter().filter(odd);
+        odd.map(|p| format!("storage policy `{p}`: only small letters, digits and hyphens"))
+            .collect()
     }
 
     /// What contradicts itself in a project's things.
@@ -200,15 +211,15 @@ impl Scenario {
             s.size_gib.is_none() || kind.has_size(),
             "`size_gib`: these have no size of their own",
         );
-        let typed = matches!(kind, Kind::Volume | Kind::Share);
+        let typed = matches!(kind, Kind::Volume | Kind::Share | Kind::Account);
         must(
             s.types.is_empty() || typed,
-            "`types`: only volumes and shares have one",
+            "`types`: only volumes, shares and accounts have one",
         );
         let known = self.types(kind);
         must(
             !typed || !known.is_empty(),
-            "the scenario names no `volume_types` or `share_types` for them",
+            "the scenario names no `volume_types`, `share_types` or `storage_policies` for them",
         );
         if typed && let Some(t) = s.types.iter().find(|t| !known.contains(t)) {
             must(false, &format!("no such type: {t}"));

@@ -92,11 +92,11 @@ fn things_that_cannot_be_are_refused() {
         ),
         (
             "routers: [{name: r, behaviour: busy, count: 1, types: [fast]}]",
-            "only volumes and shares",
+            "only volumes, shares and accounts",
         ),
         (
             "shares: [{name: s, behaviour: busy, count: 1}]",
-            "names no `volume_types` or `share_types`",
+            "names no `volume_types`",
         ),
         (
             "snapshots: [{name: s, behaviour: busy, count: 1}]",

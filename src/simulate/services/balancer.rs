@@ -36,9 +36,18 @@ fn fault(code: StatusCode, message: &str) -> Refused {
     refuse(code, &body)
 }
 
+fn not_allowed() -> Refused {
+    let message = "Policy does not allow this request to be performed.";
+    fault(StatusCode::FORBIDDEN, message)
+}
+
 async fn list(ask: Ask) -> Response {
     answer(&ask, || {
         let project = ask.param("project_id");
+        // Who may not see all is shown the own project's, and refused another's by name.
+        if project.is_some() {
+            super::of_admin(&ask, Service::LoadBalancer, not_allowed)?;
+        }
         let wanted =
             |r: &Shown| project.is_none_or(|p| p == ask.cloud.world.projects[r.project].id);
         let of = (Service::LoadBalancer, Kind::LoadBalancer);
@@ -100,10 +109,7 @@ fn shown(ask: &Ask, x: &Thing, r: &Shown) -> Value {
 /// Only administrators may ask for it.
 async fn amphorae(ask: Ask) -> Response {
     answer(&ask, || {
-        super::of_admin(&ask, Service::LoadBalancer, || {
-            let message = "Policy does not allow this request to be performed.";
-            fault(StatusCode::FORBIDDEN, message)
-        })?;
+        super::of_admin(&ask, Service::LoadBalancer, not_allowed)?;
         Ok(json!({"amphorae": [], "amphorae_links": []}))
     })
 }

@@ -52,12 +52,15 @@ fn page_of_html(code: StatusCode, message: &str) -> Refused {
 
 async fn images(ask: Ask) -> Response {
     answer(&ask, || {
-        // An administrator's list has all but what is deleted.
+        // An administrator's list has all but what is deleted; nothing is hidden here.
         let status = ask.param("status");
         let owner = ask.param("owner");
+        let hidden = ask
+            .param("os_hidden")
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"));
         let wanted = |r: &Shown| {
             let id = &ask.cloud.world.projects[r.project].id;
-            status.is_none_or(|s| s == r.status) && owner.is_none_or(|o| o == id)
+            !hidden && status.is_none_or(|s| s == r.status) && owner.is_none_or(|o| o == id)
         };
         let listed = page(&ask, (Service::Image, Kind::Image), PAGE, wanted).map_err(|bad| {
             let message = match bad {

@@ -18,6 +18,7 @@ pub(super) fn routes() -> Router<Arc<Cloud>> {
         .route("/network/v2.0/networks", get(networks))
         .route("/network/v2.0/subnets", get(subnets))
         .route("/network/v2.0/agents", get(agents))
+        .route("/network/v2.0/quotas", get(quotas))
         .route("/network/v2.0/{kind}", get(list))
         .route("/network/v2.0/{kind}/{id}", get(one))
 }
@@ -213,13 +214,21 @@ async fn subnets(ask: Ask) -> Response {
     })
 }
 
-/// Only administrators may ask for it.
-async fn agents(ask: Ask) -> Response {
-    answer(&ask, || {
-        super::of_admin(&ask, Service::Network, || {
-            let message = "rule:get_agent is disallowed by policy";
-            fault(StatusCode::FORBIDDEN, "PolicyNotAuthorized", message)
+/// Only administrators may ask for these.
+fn of_admin(ask: &Ask, rule: &str, body: Value) -> Response {
+    answer(ask, || {
+        super::of_admin(ask, Service::Network, || {
+            let message = format!("rule:{rule} is disallowed by policy");
+            fault(StatusCode::FORBIDDEN, "PolicyNotAuthorized", &message)
         })?;
-        Ok(json!({"agents": []}))
+        Ok(body)
     })
+}
+
+async fn agents(ask: Ask) -> Response {
+    of_admin(&ask, "get_agent", json!({"agents": []}))
+}
+
+async fn quotas(ask: Ask) -> Response {
+    of_admin(&ask, "get_quota", json!({"quotas": []}))
 }

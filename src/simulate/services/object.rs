@@ -4,6 +4,7 @@
 
 use crate::simulate::{
     scenario::{Service, stock::Kind},
+    stock::account_id,
     wire::{Ask, Cloud, put},
 };
 use axum::{
@@ -13,6 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<Cloud>> {
@@ -22,10 +24,13 @@ pub(super) fn routes() -> Router<Arc<Cloud>> {
 }
 
 /// What the cluster can do; anybody may ask.
-async fn info(_: Ask) -> Response {
-    super::open(&serde_json::json!({"swift": {
-        "version": "2.32.0", "max_file_size": 5_368_709_122_i64, "account_listing_limit": 10_000,
-        "policies": [{"name": "default", "default": true, "aliases": "default"}],
+async fn info(ask: Ask) -> Response {
+    let policies = ask.cloud.world.storage_policies.iter().enumerate();
+    let policies: Vec<Value> = policies
+        .map(|(n, name)| json!({"name": name, "default": n == 0, "aliases": name}))
+        .collect();
+    super::open(&json!({"swift": {
+        "version": "2.32.0", "max_file_size": 5_368_709_122_i64, "account_listing_limit": 10_000, "policies": policies,
     }}))
 }
 
@@ -39,27 +44,28 @@ async fn account(ask: Ask, Path(account): Path<String>) -> Response {
     }
     let project = account.strip_prefix("AUTH_").unwrap_or_default();
     let world = &ask.cloud.world;
-    let Some((x, r)) = world.stock.get(Kind::Account, project, ask.now) else {
+    let of_policy = |policy: &String| {
+        let id = account_id(project, policy);
+        world.stock.get(Kind::Account, &id, ask.now)
+    };
+    let Some((x, r)) = world.storage_policies.iter().find_map(of_policy) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    let containers = (r.objects / 500 + 1).to_string();
-    let (bytes, objects) = (r.size.to_string(), r.objects.to_string());
-    for (name, value) in [
-        ("x-account-bytes-used", &bytes),
-        ("x-account-object-count", &objects),
-        ("x-account-container-count", &containers),
-        ("x-account-storage-policy-default-bytes-used", &bytes),
-        ("x-account-storage-policy-default-object-count", &objects),
-        (
-            "x-account-storage-policy-default-container-count",
-            &containers,
-        ),
-        ("x-timestamp", &format!("{}.00000", x.born)),
-        ("accept-ranges", &"bytes".to_owned()),
-    ] {
-        put(headers, HeaderName::from_static(name), value);
+    for part in [String::new(), format!("storage-policy-{}-", r.label)] {
+        for (what, value) in [
+            ("bytes-used", r.size),
+            ("object-count", r.objects),
+            ("container-count", r.objects / 500 + 1),
+        ] {
+            // A scenario's policies are fit for headers, or it is refused.
+            if let Ok(name) = HeaderName::try_from(format!("x-account-{part}{what}")) {
+                put(headers, name, &value.to_string());
+            }
+        }
     }
+    let born = format!("{}.00000", x.born);
+    put(headers, HeaderName::from_static("x-timestamp"), &born);
     response
 }

@@ -87,7 +87,12 @@ async fn list(ask: Ask) -> Response {
             .stock
             .of(Kind::Share, ask.now)
             .filter(|(_, r)| !hidden && project.is_none_or(|p| p == world.projects[r.project].id));
+        let mut all: Vec<_> = all.collect();
+        if ask.param("sort_key") == Some("id") {
+            all.sort_by_key(|(x, _)| &x.id);
+        }
         let items: Vec<Value> = all
+            .into_iter()
             .skip(offset)
             .take(limit.min(PAGE_MAX))
             .map(|(x, r)| shown(&ask, x, r, minor))

@@ -115,6 +115,11 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// The type that it begins as.
+    pub(super) fn label(&self) -> &str {
+        &self.thing.records[0].label
+    }
+
     fn now(&self) -> &Shown {
         &self.thing.records[self.thing.records.len() - 1]
     }
@@ -238,7 +243,7 @@ impl<'a> Life<'a> {
             Kind::Volume | Kind::Snapshot | Kind::Backup | Kind::Share => {
                 self.write("error", |r| r.state = "error");
             }
-            Kind::Image => self.write("killed", |r| r.state = "killed"),
+            Kind::Image => self.write("killed", |r| r.state = "error"),
             Kind::LoadBalancer => self.write("ERROR", |r| r.state = "error"),
             Kind::FloatingIp | Kind::Port | Kind::Router | Kind::Account => {}
         }

@@ -10,7 +10,7 @@ use super::{
         server::Server,
         world::World,
     },
-    Thing,
+    Thing, account_id,
     life::{Life, Limits},
 };
 
@@ -105,7 +105,7 @@ impl World {
         let mut life = Life::begin(dice, (kind, group, i), (n, born), &limits);
         life.thing.of = from;
         if kind == Kind::Account {
-            life.thing.id.clone_from(&self.projects[n].id);
+            life.thing.id = account_id(&self.projects[n].id, life.label());
         }
         if let Some(volume) = source {
             life.copies(volume);

@@ -25,7 +25,7 @@ pub(super) struct Shown {
     pub(super) size: i64,
     /// Of an account.
     pub(super) objects: i64,
-    /// Type of volume or share, by name.
+    /// Type of volume or share, storage policy of an account, by name.
     pub(super) label: String,
     /// The server that it is attached or leads to.
     pub(super) server: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Shown {
 #[derive(Debug)]
 pub(super) struct Thing {
     pub(super) kind: Kind,
-    /// Of an account: its project's id.
+    /// Of an account: its project's id and its storage policy.
     pub(super) id: String,
     pub(super) name: String,
     pub(super) born: i64,
@@ -83,6 +83,11 @@ impl Thing {
         }
         levels
     }
+}
+
+/// What the part of a project's object storage is called that is stored by a policy.
+pub(super) fn account_id(project: &str, policy: &str) -> String {
+    format!("{project}/{policy}")
 }
 
 /// All of them.
