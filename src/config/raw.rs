@@ -280,6 +280,8 @@ pub(super) struct Source {
     /// PCI aliases of flavors (`pci_passthrough:alias`) that are GPUs, whole. Others are not counted as GPUs.
     #[serde(default = "Source::gpu_alias")]
     pub(super) gpu_alias: Pattern,
+    /// Names, whole, of shared networks whose IPv4 addresses are public. External networks are public whatever their name. Default: no shared network is.
+    pub(super) public_networks: Option<Pattern>,
 }
 
 impl Source {

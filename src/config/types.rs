@@ -123,6 +123,8 @@ pub struct OpenStack {
     pub ca_file: Option<PathBuf>,
     /// PCI aliases (regular expression, whole) that are GPUs, in a flavor's `pci_passthrough:alias`.
     pub gpu_alias: String,
+    /// Names (regular expression, whole) of shared networks whose addresses are public; `None`: only external networks are.
+    pub public_networks: Option<String>,
 }
 
 impl OpenStack {

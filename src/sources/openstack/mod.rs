@@ -82,6 +82,19 @@ pub fn open(
         .collect())
 }
 
+/// A pattern that matches whole texts only.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// A pattern of the configuration.
+fn pattern(conf: &config::OpenStack, key: &str, text: &str) -> Result<Regex, SourceError> {
+    whole(text).map_err(|e| SourceError::Config {
+        source_name: conf.name.clone(),
+        why: format!("`{key}` is no regular expression: {e}"),
+    })
+}
+
 impl OpenStack {
     /// Makes the source; nothing is contacted. `memory` is what the store knows of this cloud; `collector` names this process in passes.
     ///
@@ -93,10 +106,7 @@ impl OpenStack {
         memory: Memory,
         collector: String,
     ) -> Result<Self, SourceError> {
-        let gpu_alias = Regex::new(&conf.gpu_alias).map_err(|e| SourceError::Config {
-            source_name: conf.name.clone(),
-            why: format!("`gpu_alias` is no regular expression: {e}"),
-        })?;
+        let gpu_alias = pattern(&conf, "gpu_alias", &conf.gpu_alias)?;
         let session = Arc::new(Session::new(&conf, clock.clone())?);
         Ok(Self {
             conf,
