@@ -84,25 +84,21 @@ GROUP BY p.cloud, p.list;
 -- What each hypervisor that is still there has, as last seen, in base units; what there is to sell, and nobody's usage.
 CREATE VIEW IF NOT EXISTS v_capacity AS
 SELECT
-    f.cloud AS cloud,
-    f.resource AS hypervisor,
-    f.seen AS seen,
-    f.a_level AS level,
-    f.a_capacity AS capacity
+    cloud,
+    resource AS hypervisor,
+    last_seen AS seen,
+    a_level AS level,
+    a_capacity AS capacity
 FROM
 (
-    SELECT cloud, resource, seen, a_level, a_capacity
-    FROM
-    (
-        SELECT
-            cloud, resource,
-            max(seen) AS seen,
-            maxIf(seen, value = 'gone') AS gone,
-            argMaxIf(levels, (seen, at, id), aspect = 'flavor' AND value = 'known') AS held
-        FROM facts
-        WHERE kind = 'hypervisor'
-        GROUP BY cloud, resource
-        HAVING gone < seen
-    )
-    ARRAY JOIN mapKeys(held) AS a_level, mapValues(held) AS a_capacity
-) AS f;
+    SELECT
+        cloud, resource,
+        max(seen) AS last_seen,
+        maxIf(seen, value = 'gone') AS gone,
+        argMaxIf(levels, (seen, at, id), aspect = 'flavor' AND value = 'known') AS held
+    FROM facts
+    WHERE kind = 'hypervisor'
+    GROUP BY cloud, resource
+    HAVING gone < last_seen
+)
+ARRAY JOIN mapKeys(held) AS a_level, mapValues(held) AS a_capacity;

@@ -8,6 +8,7 @@ mod health;
 pub mod number;
 pub mod overview;
 pub mod page;
+pub mod reach;
 mod warnings;
 
 pub use board::{Board, Figures, StoreBoard};

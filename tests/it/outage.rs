@@ -2,6 +2,7 @@
 //! and no quantity is ever more than the truth.
 
 mod collected;
+mod polling;
 
 use crate::truth::Exact;
 use collected::{

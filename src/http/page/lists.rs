@@ -3,7 +3,8 @@
 use super::{
     super::{
         number::{duration, group, skew},
-        overview::{ListRow, Overview, reaches_to},
+        overview::Overview,
+        reach::{ListRow, reaches_to},
     },
     time,
 };

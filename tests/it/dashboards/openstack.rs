@@ -13,9 +13,17 @@ use plimsoll::{
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Kind, list, meters with their units, dimension.
+type KindRow = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
 /// What a tenant holds beside servers since noon, one thing a kind; and a hypervisor that is there, and one that is gone.
 pub(super) async fn seed_things(store: &Store) {
-    let kinds: [(&str, &str, &[(&str, &str)], &str); 10] = [
+    let kinds: [KindRow; 10] = [
         ("volume", "volumes", &[("volume.capacity", "By.s")], "type"),
         (
             "snapshot",
