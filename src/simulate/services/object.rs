@@ -10,7 +10,7 @@ use crate::simulate::{
 use axum::{
     Router,
     extract::Path,
-    http::{HeaderName, StatusCode},
+    http::{HeaderName, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -51,7 +51,8 @@ async fn account(ask: Ask, Path(account): Path<String>) -> Response {
     let Some((x, r)) = world.storage_policies.iter().find_map(of_policy) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let mut response = StatusCode::NO_CONTENT.into_response();
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    let mut response = (StatusCode::OK, plain).into_response();
     let headers = response.headers_mut();
     for part in [String::new(), format!("storage-policy-{}-", r.label)] {
         for (what, value) in [
@@ -66,6 +67,9 @@ async fn account(ask: Ask, Path(account): Path<String>) -> Response {
         }
     }
     let born = format!("{}.00000", x.born);
-    put(headers, HeaderName::from_static("x-timestamp"), &born);
+    for name in ["x-timestamp", "x-put-timestamp"] {
+        put(headers, HeaderName::from_static(name), &born);
+    }
+    put(headers, header::VARY, "Accept");
     response
 }

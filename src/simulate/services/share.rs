@@ -124,8 +124,7 @@ fn shown(ask: &Ask, x: &Thing, r: &Shown, minor: u32) -> Value {
         "id": x.id, "name": x.name, "description": null, "size": r.size / GIB, "availability_zone": "nova", "created_at": long(x.born),
         "status": r.status, "project_id": project.id, "snapshot_id": null, "share_network_id": null, "share_proto": "NFS", "metadata": {},
         "share_type": known(world, &["share type", &r.label]), "volume_type": r.label, "is_public": false,
-        "host": format!("ceph@{0}#{0}", r.label), "share_server_id": null, "links": links, "consistency_group_id": null,
-        "source_cgsnapshot_member_id": null, "snapshot_support": true,
+        "host": format!("ceph@{0}#{0}", r.label), "share_server_id": null, "links": links, "snapshot_support": true,
     });
     let added = [
         (5, "task_state", Value::Null),
@@ -138,6 +137,11 @@ fn shown(ask: &Ask, x: &Thing, r: &Shown, minor: u32) -> Value {
         (32, "mount_snapshot_support", json!(false)),
         (54, "progress", json!("100%")),
     ];
+    if minor < 9 {
+        let export = format!("192.0.2.7:/shares/{}", x.id);
+        body["export_locations"] = json!([export]);
+        body["export_location"] = export.into();
+    }
     for (from, name, value) in added {
         if minor >= from {
             body[name] = value;
