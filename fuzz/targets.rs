@@ -14,13 +14,28 @@ use std::path::Path;
 type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the name of their binary.
-pub(crate) const TARGETS: [(&str, Target); 12] = [
+pub(crate) const TARGETS: [(&str, Target); 23] = [
     ("server", openstack::server),
     ("action", openstack::action),
     ("flavor", openstack::flavor),
     ("page", openstack::page),
     ("project", openstack::project),
     ("token", openstack::token),
+    ("volume", |bytes| openstack::item("volumes", bytes)),
+    ("snapshot", |bytes| openstack::item("snapshots", bytes)),
+    ("backup", |bytes| openstack::item("backups", bytes)),
+    ("image", |bytes| openstack::item("images", bytes)),
+    ("floating_ip", |bytes| {
+        openstack::item("floating_ips", bytes)
+    }),
+    ("port", |bytes| openstack::item("ports", bytes)),
+    ("router", |bytes| openstack::item("routers", bytes)),
+    ("load_balancer", |bytes| {
+        openstack::item("load_balancers", bytes)
+    }),
+    ("share", |bytes| openstack::item("shares", bytes)),
+    ("account", openstack::account),
+    ("inventories", openstack::inventories),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

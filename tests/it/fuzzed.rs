@@ -34,6 +34,7 @@ fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
+    let of = |list: &str| format!("tests/captures/openstack/{list}.json");
     match target {
         "server" | "page" => {
             let lists = [
@@ -60,6 +61,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "flavor" => items(&format!("{NOVA}/flavors-detail.json"), "flavors"),
         "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
         "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
+        "volume" => items(&of("cinder/volumes-detail-all_tenants"), "volumes"),
+        "snapshot" => items(&of("cinder/snapshots-detail"), "snapshots"),
+        "backup" => items(&of("cinder/backups-detail"), "backups"),
+        "image" => items(&of("glance/images-all"), "images"),
+        "floating_ip" => items(&of("neutron/floatingips"), "floatingips"),
+        "port" => items(&of("neutron/ports"), "ports"),
+        "router" => items(&of("neutron/routers"), "routers"),
+        "load_balancer" => items(&of("octavia/loadbalancers"), "loadbalancers"),
+        "share" => items(&of("manila/shares-detail-2.7"), "shares"),
+        "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
+            X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
+        "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",

@@ -1,7 +1,8 @@
 //! Resources that are asked for one at a time: Swift's accounts, Placement's hypervisors, and whatever a list no longer shows. And the small lists: Octavia's
 //! load balancers, Manila's shares.
 //!
-//! Answers of Placement are recorded. Those of Swift, Octavia and Manila are made from their API references: headers and fields as documented there.
+//! Recorded are answers of Placement, of Octavia and Manila, and of Swift an empty account and a refusal. Headers of accounts that hold something, and
+//! balancers with flavors, are made from the API references: headers and fields as documented there.
 
 use super::{Cloud, PROJECT, cinder, complete, failed, of, recorded, size, ts, volume, without};
 use plimsoll::domain::{Aspect, Outcome, Value};
@@ -21,8 +22,9 @@ X-Account-Storage-Policy-Policy-0-Bytes-Used: 2000
 ";
 const ONE_POLICY: &str = "X-Account-Container-Count: 1\nX-Account-Object-Count: 2\nX-Account-Bytes-Used: 1500\n\
 X-Account-Storage-Policy-Gold-Object-Count: 2\nX-Account-Storage-Policy-Gold-Bytes-Used: 1500\n";
-const EMPTY: &str =
-    "X-Account-Container-Count: 0\nX-Account-Object-Count: 0\nX-Account-Bytes-Used: 0\n";
+const EMPTY: &str = include_str!("../../captures/openstack/swift/account-head-empty.headers");
+const FORBIDDEN: &str =
+    include_str!("../../captures/openstack/swift/account-head-forbidden.headers");
 
 fn account(project: &str) -> String {
     format!("/swift/v1/AUTH_{project}")
@@ -118,10 +120,9 @@ async fn an_account_that_cannot_be_read_spoils_no_other() {
 #[tokio::test]
 async fn who_is_no_resellers_administrator_is_told_so() {
     let mut cloud = swift().await;
-    cloud.fault(|path| {
-        let own = path.ends_with(PROJECT) || !path.contains("AUTH_");
-        (!own).then(|| crate::openstack::cloud::answer(403, "<html><h1>Forbidden</h1></html>"))
-    });
+    for project in ["stores", "never", "empty"] {
+        cloud.tells(&account(project), 403, FORBIDDEN, "");
+    }
     let passes = cloud.collect().await;
     failed(&passes["accounts"], &["status 403", "ResellerAdmin"]);
     let mut cloud =
@@ -219,7 +220,7 @@ async fn hypervisors_are_the_sums_of_their_parts() {
 async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     let mut cloud = Cloud::start(&[("load-balancer", "/load-balancer")]).await;
     let balancer = |id: &str, status: &str, flavor: Json| {
-        json!({"id": id, "name": id, "project_id": "p1", "provisioning_status": status, "operating_status": "ONLINE", "admin_state_up": true,
+        json!({"id": id, "name": id, "project_id": "p1", "provisioning_status": status, "operating_status": "DEGRADED", "admin_state_up": true,
             "vip_address": "203.0.113.50", "provider": "amphora", "flavor_id": flavor, "availability_zone": "az1",
             "created_at": "2026-11-23T08:00:00", "updated_at": "2026-11-23T08:01:00"})
     };
@@ -273,7 +274,70 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
 }
 
 #[tokio::test]
-async fn shares_are_turned_over_by_offset() {
+async fn recorded_load_balancers_are_read() {
+    let mut cloud = Cloud::start(&[("load-balancer", "")]).await;
+    cloud.later(2 * 86_400);
+    for (path, name) in [
+        ("loadbalancers", "octavia/loadbalancers"),
+        ("flavors", "octavia/flavors"),
+        (
+            "loadbalancers?project_id=00000000000000000000000000000000&limit=1",
+            "octavia/loadbalancers-of-nobody",
+        ),
+    ] {
+        cloud.answers(&format!("/v2.0/lbaas/{path}"), 200, recorded(name));
+    }
+    complete(&cloud.collect().await["load_balancers"], 8);
+    let active = "7f1075fb-8756-4581-b5b4-faa3e1f9817b";
+    let states = of(&cloud.facts, active, Aspect::State);
+    assert_eq!(
+        (states[0].at, &states[1].value),
+        (ts("2026-11-25T01:43:32Z"), &Value::label("active"))
+    );
+    let never_up = "52d3c16a-8698-4469-b9a1-10754b121dfb";
+    let states = of(&cloud.facts, never_up, Aspect::State);
+    assert_eq!(
+        states[1].value,
+        Value::label("build_error"),
+        "nobody pays for it"
+    );
+    assert_eq!(
+        of(&cloud.facts, active, Aspect::Owner)[0].value,
+        Value::label("b7c3a7f4d37741bb8b471db829a8714f")
+    );
+    cloud.later(300);
+    complete(&cloud.collect().await["load_balancers"], 8);
+    assert!(cloud.facts.is_empty(), "{:?}", cloud.facts);
+}
+
+#[tokio::test]
+async fn recorded_pages_of_shares_are_turned_over_by_offset() {
+    let mut cloud = Cloud::with(&[("shared-file-system", "/share/v2")], |conf| {
+        conf.page_size = 2
+    })
+    .await;
+    cloud.later(2 * 86_400);
+    for (offset, name) in [
+        (0, "manila/shares-detail-2.7"),
+        (2, "manila/shares-detail-2.7-offset2"),
+        (4, "manila/shares-detail-2.7-offset4"),
+    ] {
+        let path = format!(
+            "/share/v2/shares/detail?all_tenants=1&sort_key=id&sort_dir=asc&limit=2&offset={offset}"
+        );
+        cloud.answers(&path, 200, recorded(name));
+    }
+    cloud.answers("/share/v2/services", 200, recorded("manila/services-2.7"));
+    complete(&cloud.collect().await["shares"], 4);
+    let fast = "425470b7-3917-4b45-8bc7-93f9e34be03d";
+    assert_eq!(
+        size(&cloud.facts, fast, "capacity_bytes"),
+        ("lab-share-fast".to_owned(), 3 << 30)
+    );
+}
+
+#[tokio::test]
+async fn shares_have_states_that_last_and_pages_that_move_on() {
     let mut cloud = Cloud::with(&[("shared-file-system", "/share/v2")], |conf| {
         conf.page_size = 2
     })

@@ -124,17 +124,13 @@ fn part(
         ]),
         attrs: BTreeMap::new(),
     };
-    Ok(Item {
-        id: policy.map_or_else(|| project.to_owned(), |p| format!("{project}/{p}")),
-        // It was made long before it held what it holds.
-        created: None,
-        begins: "present",
-        updated: None,
-        shown: BTreeMap::from([
-            (Aspect::State, Value::label("present")),
-            (Aspect::Flavor, Value::Known(size)),
-            (Aspect::Owner, Value::label(project)),
-        ]),
-        raw: serde_json::json!(told).to_string(),
-    })
+    let id = policy.map_or_else(|| project.to_owned(), |p| format!("{project}/{p}"));
+    let shown = [
+        (Aspect::State, Value::label("present")),
+        (Aspect::Flavor, Value::Known(size)),
+        (Aspect::Owner, Value::label(project)),
+    ];
+    // It was made long before it held what it holds: that time tells nothing.
+    let raw = serde_json::json!(told).to_string();
+    Ok(Item::new(id, None, None, "present", shown.map(Some), &raw))
 }

@@ -35,14 +35,9 @@ fn holds(item: &Item) {
     assert!(later.is_empty(), "it is no news: {later:?}");
 }
 
-/// One item of a list that is read page by page.
-pub(in super::super) fn item(list: &str, text: &str) -> bool {
-    let lists = super::OFFERS.iter().flat_map(|o| o.lists);
-    let Some(Origin::Pages(pages)) = lists.filter(|l| l.name == list).map(|l| &l.origin).next()
-    else {
-        return false;
-    };
-    match (pages.read)(text, &CONTEXT) {
+/// What was read holds, and of what was not somebody is told why.
+fn judged(read: Result<Option<Item>, String>) -> bool {
+    match read {
         Ok(item) => {
             item.iter().for_each(holds);
             true
@@ -52,6 +47,16 @@ pub(in super::super) fn item(list: &str, text: &str) -> bool {
             false
         }
     }
+}
+
+/// One item of a list that is read page by page.
+pub(in super::super) fn item(list: &str, text: &str) -> bool {
+    let lists = super::OFFERS.iter().flat_map(|o| o.lists);
+    let Some(Origin::Pages(pages)) = lists.filter(|l| l.name == list).map(|l| &l.origin).next()
+    else {
+        return false;
+    };
+    judged((pages.read)(text, &CONTEXT))
 }
 
 /// Headers of an account, one a line.
@@ -73,14 +78,10 @@ pub(in super::super) fn inventories(text: &str) -> bool {
         return false;
     };
     let parts = vec![(text.to_owned(), read)];
-    match hypervisor::item("h1", "node-1", parts, CONTEXT.gpu_alias.as_ref()) {
-        Ok(item) => {
-            item.iter().for_each(holds);
-            true
-        }
-        Err(why) => {
-            assert!(!why.is_empty());
-            false
-        }
-    }
+    judged(hypervisor::item(
+        "h1",
+        "node-1",
+        parts,
+        CONTEXT.gpu_alias.as_ref(),
+    ))
 }

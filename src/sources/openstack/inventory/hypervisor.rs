@@ -196,13 +196,14 @@ pub(super) fn item(
         Some((Aspect::Flavor, Value::Known(size))),
         label(Aspect::Name, Some(name)),
     ];
-    Ok(Some(Item {
-        id: id.to_owned(),
-        // Placement does not say.
-        created: None,
-        begins: "present",
-        updated: None,
-        shown: shown.into_iter().flatten().collect(),
-        raw: format!("[{}]", bodies.join(",")),
-    }))
+    let raw = format!("[{}]", bodies.join(","));
+    // Placement does not say when it was made.
+    Ok(Some(Item::new(
+        id.to_owned(),
+        None,
+        None,
+        "present",
+        shown,
+        &raw,
+    )))
 }

@@ -80,13 +80,13 @@ impl Image {
             label(Aspect::Owner, w.owner.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Some(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "queued",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        }))
+        Ok(Some(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "queued",
+            shown,
+            body,
+        )))
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::{
     memory::{Remembered, Sighted},
 };
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is read of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Item {
 /// What other lists of the service told, for items that only name it, and what the configuration says of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
+    /// Lists of the same reading that are complete.
+    pub(super) complete: BTreeSet<&'static str>,
     /// Volume types by volume id.
     pub(super) volume_types: BTreeMap<String, String>,
     /// Networks by id.
@@ -53,7 +55,29 @@ impl Context {
     }
 }
 
+/// What an item shows of an aspect, if anything.
+pub(super) type Shown = Option<(Aspect, Value)>;
+
 impl Item {
+    /// One that is made in the state `begins`, with the times that it tells.
+    pub(super) fn new(
+        id: String,
+        created: Option<Ts>,
+        updated: Option<Ts>,
+        begins: &'static str,
+        shown: impl IntoIterator<Item = Shown>,
+        raw: &str,
+    ) -> Self {
+        Self {
+            id,
+            created,
+            begins,
+            updated,
+            shown: shown.into_iter().flatten().collect(),
+            raw: raw.to_owned(),
+        }
+    }
+
     /// What is new in it since it was last seen. `listed`: when the last complete list was made, which told of all that is known.
     pub(super) fn drafts(
         &self,

@@ -168,14 +168,14 @@ fn holder(
         Some(owner(project.as_deref(), LACKS)?),
         label(Aspect::Name, Some(name)),
     ];
-    Ok(Item {
-        id: w.id,
-        created: w.created_at,
+    Ok(Item::new(
+        w.id,
+        w.created_at,
+        w.updated_at,
         begins,
-        updated: w.updated_at.or(w.created_at),
-        shown: shown.into_iter().flatten().collect(),
-        raw: body.to_owned(),
-    })
+        shown,
+        body,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -244,9 +244,9 @@ impl Router {
         let network = gateways.first().map(|g| g.network_id.clone());
         let mut ips = Vec::new();
         for gateway in gateways {
-            ips.extend(gateway.external_fixed_ips.ok_or_else(|| {
-                "it does not say the addresses of its gateway; the account needs the policy rule get_router:external_gateway_info:external_fixed_ips"
-            })?);
+            ips.extend(gateway.external_fixed_ips.ok_or(
+                "it does not say the addresses of its gateway; the account needs the policy rule get_router:external_gateway_info:external_fixed_ips",
+            )?);
         }
         let held = held(&ips, &network.unwrap_or_default(), context);
         holder(body, "active", held, w.name.as_deref().unwrap_or_default())

@@ -72,13 +72,13 @@ impl Share {
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: None,
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            None,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }

@@ -103,14 +103,14 @@ impl Volume {
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
 
@@ -132,29 +132,30 @@ struct Snapshot {
 impl Snapshot {
     fn read(body: &str, context: &Context) -> Result<Item, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
-        // A snapshot is stored where its volume is.
+        // A snapshot is stored where its volume is. While the volumes could not all be read it has no size yet, rather than one of a wrong type.
         let of_type = w
             .volume_id
             .as_ref()
             .and_then(|v| context.volume_types.get(v))
-            .map_or("", String::as_str);
+            .map(String::as_str)
+            .or_else(|| context.complete.contains(VOLUMES.name).then_some(""));
         let shown = [
             settled(&w.status).map(|s| (Aspect::State, Value::label(s))),
-            Some(capacity(w.size, of_type)?),
+            of_type.map(|t| capacity(w.size, t)).transpose()?,
             Some(owner(
                 w.owner.as_deref(),
                 "the account needs the policy rule volume_extension:extended_snapshot_attributes",
             )?),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
 
@@ -189,13 +190,13 @@ impl Backup {
             )?),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item {
-            id: w.id,
-            created: Some(w.created_at),
-            begins: "creating",
-            updated: Some(w.updated_at.unwrap_or(w.created_at)),
-            shown: shown.into_iter().flatten().collect(),
-            raw: body.to_owned(),
-        })
+        Ok(Item::new(
+            w.id,
+            Some(w.created_at),
+            w.updated_at,
+            "creating",
+            shown,
+            body,
+        ))
     }
 }
