@@ -68,7 +68,7 @@ LEFT JOIN
 ) AS w ON p.cloud = w.cloud AND p.list = w.list
 WHERE `end` > p.begins;
 
--- How far each list was read, and what came of the latest pass. skew_us: the cloud's clock less ours, microseconds.
+-- How far each list was read, and what came of the latest pass and of those of the last day. skew_us: the cloud's clock less ours, microseconds.
 CREATE VIEW IF NOT EXISTS v_source AS
 SELECT
     p.cloud AS cloud,
@@ -78,6 +78,31 @@ SELECT
     dateDiff('second', maxOrNullIf(p.watermark, p.outcome = 'complete' AND p.mode IN ('full', 'changes')), now64(6, 'UTC')) AS age_seconds,
     argMax(p.skew_us, (p.started, p.id)) AS skew_us,
     argMax(p.items, (p.started, p.id)) AS items,
-    argMax(p.error, (p.started, p.id)) AS error
+    argMax(p.error, (p.started, p.id)) AS error,
+    countIf(p.started > now64(6, 'UTC') - INTERVAL 1 DAY) AS passes_day,
+    countIf(p.started > now64(6, 'UTC') - INTERVAL 1 DAY AND p.outcome = 'failed') AS failed_day,
+    countIf(p.started > now64(6, 'UTC') - INTERVAL 1 DAY AND p.outcome = 'suspect') AS suspect_day
 FROM passes AS p
 GROUP BY p.cloud, p.list;
+
+-- What each hypervisor that is still there has, as last seen, in base units; what there is to sell, and nobody's usage.
+CREATE VIEW IF NOT EXISTS v_capacity AS
+SELECT
+    cloud,
+    resource AS hypervisor,
+    last_seen AS seen,
+    a_level AS level,
+    a_capacity AS capacity
+FROM
+(
+    SELECT
+        cloud, resource,
+        max(seen) AS last_seen,
+        maxIf(seen, value = 'gone') AS gone,
+        argMaxIf(levels, (seen, at, id), aspect = 'flavor' AND value = 'known') AS held
+    FROM facts
+    WHERE kind = 'hypervisor'
+    GROUP BY cloud, resource
+    HAVING gone < last_seen
+)
+ARRAY JOIN mapKeys(held) AS a_level, mapValues(held) AS a_capacity;

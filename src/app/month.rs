@@ -4,7 +4,7 @@ use super::{collect, exit, pump, refresh, run::Parts, stopped};
 use crate::{
     cli::progress::Progress,
     config::{self, Config},
-    domain::{Outcome, PassMode, Period, Ts},
+    domain::{Outcome, PassMode, Period, Ts, fact::kind},
     net::Clock,
     periods::usage::Rules,
     simulate::{self, Scenario, World},
@@ -13,7 +13,7 @@ use crate::{
 use anyhow::{Context as _, Result, anyhow};
 use chrono_tz::Tz;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,6 +24,11 @@ use tokio::{net::TcpListener, sync::watch};
 const GRID_S: i64 = 60;
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
+/// Every so many hours all lists are read.
+const ALL_H: i64 = 6;
+/// Within a second, before and after what the made-up cloud lets happen in the middle of it.
+const BEFORE_US: i64 = 250_000;
+const AFTER_US: i64 = 750_000;
 
 /// What `simulate` was asked.
 pub(super) struct Simulate {
@@ -65,9 +70,10 @@ pub(super) async fn listen(asked: &Simulate, addr: SocketAddr, zone: Tz) -> Resu
         .await
         .with_context(|| format!("listening on {addr} (--listen)"))?;
     tracing::info!(
-        "made-up cloud `{}` with {} servers in {month}: Keystone at http://{addr}/identity/v3, user {}, password {}",
+        "made-up cloud `{}` with {} servers and {} other things in {month}: Keystone at http://{addr}/identity/v3, user {}, password {}",
         world.cloud(),
         world.servers_total(),
+        world.things_total(),
         simulate::USER,
         simulate::PASSWORD
     );
@@ -118,10 +124,11 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     let mut readers = Source::open(&source, &clock, &memory, "simulate")?;
     let end = asked.until.map_or(period.to, |u| u.min(period.to));
     let slots = slots(&world, period.from, end)?;
+    let mut shares = vec![BTreeSet::new(); readers.len()];
     let progress = Progress::new("simulating", slots.len() as u64);
     let mut next_full = Ts::MIN;
     let mut troubled = BTreeSet::new();
-    for t in slots {
+    for (t, due) in slots {
         clock.set(t);
         let mode = if t >= next_full {
             PassMode::Full
@@ -129,11 +136,18 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
             PassMode::Changes
         };
         let mut passes = Vec::new();
-        for reader in &mut readers {
+        for (n, reader) in readers.iter_mut().enumerate() {
+            if !due.wants(n, &shares[n]) {
+                continue;
+            }
             let got = pump::pump(reader, mode, &parts.spool, &parts.metrics).await;
+            shares[n].extend(got.passes.iter().map(|p| p.list.clone()));
             passes.extend(got.passes);
         }
-        if mode == PassMode::Full && passes.iter().all(|p| p.outcome == Outcome::Complete) {
+        if mode == PassMode::Full
+            && due == Due::All
+            && passes.iter().all(|p| p.outcome == Outcome::Complete)
+        {
             next_full = t.plus_seconds(DAY_S);
         }
         troubled.extend(
@@ -155,8 +169,9 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
         write_truth(&world, path, period.from, end)?;
     }
     println!(
-        "{period}: {} servers of cloud `{}` collected",
+        "{period}: {} servers and {} other things of cloud `{}` collected",
         world.servers_total(),
+        world.things_total(),
         world.cloud()
     );
     if !troubled.is_empty() {
@@ -187,30 +202,94 @@ fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
     )))
 }
 
-/// When passes happen: on the grid, after each change twice (the second time its record has settled), and once an hour.
-fn slots(world: &World, from: Ts, to: Ts) -> Result<BTreeSet<Ts>> {
+/// Whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Due {
+    All,
+    /// The first reader, of projects and servers, looks often; and who reads one of these lists.
+    Some {
+        first: bool,
+        lists: BTreeSet<&'static str>,
+    },
+}
+
+impl Due {
+    /// True if it is the turn of the nth reader, who was seen to read `share`.
+    fn wants(&self, n: usize, share: &BTreeSet<String>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some { first, lists } => {
+                (*first && n == 0) || lists.iter().any(|l| share.contains(*l))
+            }
+        }
+    }
+
+    fn and(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (
+                Self::Some { first, lists },
+                Self::Some {
+                    first: also,
+                    lists: more,
+                },
+            ) => {
+                *first |= also;
+                lists.extend(more);
+            }
+            _ => *self = Self::All,
+        }
+    }
+}
+
+/// When passes happen, and whose turn it is then.
+///
+/// Servers tell of their past: on the grid, after each change twice (the second time its record has settled), and once an hour. Nothing else does: what is not
+/// seen as it happens is never known to the second. So each change of something else is looked at in its own second, after it; and an end before it too, at
+/// the last moment at which it was still there. All else would write nothing.
+fn slots(world: &World, from: Ts, to: Ts) -> Result<BTreeMap<Ts, Due>> {
     let truth = world
         .truth(from, to)
         .map_err(|e| anyhow!("the truth of the scenario: {e}"))?;
-    let on_grid = |s: i64| (s.div_euclid(GRID_S) + 1) * GRID_S;
-    let (from, to) = (from.second(), to.second());
-    let hourly = (0..=(to - from) / HOUR_S).map(|h| from + h * HOUR_S);
-    let after_changes = truth
-        .events
-        .iter()
-        .map(|e| e.t.second())
-        .filter(|s| *s >= from)
-        .flat_map(|s| [on_grid(s), on_grid(s) + GRID_S]);
-    // The last ones read what the month's last second left; a month that goes on has none yet.
-    let closing = if Ts::from_second(to) < world.window().1 {
-        vec![to]
-    } else {
-        vec![to + GRID_S, to + 2 * GRID_S]
+    let mut slots: BTreeMap<Ts, Due> = BTreeMap::new();
+    let mut add = |t: Ts, due: Due| {
+        if t <= to {
+            slots
+                .entry(t)
+                .and_modify(|d| d.and(due.clone()))
+                .or_insert(due);
+        }
     };
-    Ok(hourly
-        .chain(after_changes)
-        .filter(|s| *s <= to)
-        .chain(closing)
-        .map(Ts::from_second)
-        .collect())
+    let first = || Due::Some {
+        first: true,
+        lists: BTreeSet::new(),
+    };
+    for h in 0..=(to.second() - from.second()) / HOUR_S {
+        let due = if h % ALL_H == 0 { Due::All } else { first() };
+        add(from.plus_seconds(h * HOUR_S), due);
+    }
+    let on_grid = |s: i64| (s.div_euclid(GRID_S) + 1) * GRID_S;
+    for e in truth.events.iter().filter(|e| e.t >= from) {
+        let s = e.t.second();
+        if e.kind == kind::SERVER {
+            add(Ts::from_second(on_grid(s)), first());
+            add(Ts::from_second(on_grid(s) + GRID_S), first());
+            continue;
+        }
+        let due = Due::Some {
+            first: false,
+            lists: BTreeSet::from([kind::list_of(e.kind)]),
+        };
+        if e.state == "deleted" {
+            add(Ts(e.t.0 + BEFORE_US), due.clone());
+        }
+        add(Ts(e.t.0 + AFTER_US), due);
+    }
+    // The last ones read what the month's last second left; a month that goes on has none yet.
+    if to < world.window().1 {
+        slots.insert(to, Due::All);
+    } else {
+        slots.insert(to.plus_seconds(GRID_S), Due::All);
+        slots.insert(to.plus_seconds(2 * GRID_S), Due::All);
+    }
+    Ok(slots)
 }

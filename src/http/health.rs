@@ -3,7 +3,7 @@
 use super::{
     board::Board,
     number::duration,
-    overview::{interval_s, is_stale, reaches_to},
+    reach::{interval_s, is_stale, reaches_to},
 };
 use crate::{
     config::{Config, Source},

@@ -1,12 +1,14 @@
 //! The one port: metrics, health and the first page. Reads only; nothing here changes anything.
 
 mod assets;
+pub mod beside;
 mod board;
 mod guard;
 mod health;
 pub mod number;
 pub mod overview;
 pub mod page;
+pub mod reach;
 mod warnings;
 
 pub use board::{Board, Figures, StoreBoard};

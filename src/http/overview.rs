@@ -1,10 +1,16 @@
 //! The first page's content as plain values: a month's usage by tenant, and how far every list reaches.
 
-use super::{board::Figures, warnings};
+use super::{
+    beside::{self, Beside, ThingRow},
+    board::Figures,
+    reach::{self, ListRow},
+    warnings,
+};
 use crate::{
     config::{Config, Source},
     domain::{
-        Outcome, PassMode, Period, Tenancy, Ts, UsageRow,
+        Period, Tenancy, Ts, UsageRow,
+        fact::kind,
         money::{Rational, parse_decimal},
         ownership::UNATTRIBUTED,
         price::Charge,
@@ -19,8 +25,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Resources shown per tenant; the rest is counted.
 const TOP: usize = 10;
-/// A clock further off than this is called out (`design.md`: skew alerts above 5 s).
-const SKEW_MAX_US: i64 = 5_000_000;
 
 /// All the first page shows.
 #[derive(Debug, Clone)]
@@ -37,7 +41,7 @@ pub struct Overview {
     pub unattributed: Option<Unattributed>,
     /// Everything together: tenants and unattributed.
     pub total: Sums,
-    /// Lists of configured sources and of sources that were read before, sorted by (source, list).
+    /// Lists of configured sources and of sources that were read before, sorted by source, then service by service.
     pub lists: Vec<ListRow>,
     /// Configured sources none of whose lists was ever read.
     pub unread: Vec<String>,
@@ -88,6 +92,8 @@ pub struct Sums {
     pub memory_byte_s: i128,
     /// GPU seconds.
     pub gpu_s: i128,
+    /// Everything beside servers.
+    pub beside: Beside,
     /// The sum of the priced lines, each rounded as the book says.
     pub cost: Rational,
     /// Seconds of servers that were observed: once a server and second, not once a meter.
@@ -107,13 +113,17 @@ pub struct TenantRow {
     pub contract: String,
     /// What it used.
     pub sums: Sums,
-    /// Its largest resources: by cost, then vCPU time.
+    /// Its largest servers: by cost, then vCPU time.
     pub top: Vec<ResourceRow>,
     /// How many more there are.
     pub more: usize,
+    /// Its largest things beside servers.
+    pub things: Vec<ThingRow>,
+    /// How many more there are.
+    pub more_things: usize,
 }
 
-/// One resource of a tenant.
+/// One server of a tenant.
 #[derive(Debug, Clone)]
 pub struct ResourceRow {
     /// Name for people; may be empty.
@@ -156,19 +166,6 @@ pub struct ScopeRow {
     pub sums: Sums,
 }
 
-/// One list of one source.
-#[derive(Debug, Clone)]
-pub struct ListRow {
-    /// Where it stands.
-    pub status: ListStatus,
-    /// Seconds from the watermark to `as_of`; `None` before the first complete pass.
-    pub age_s: Option<i64>,
-    /// True when it reaches less far than three of its intervals back.
-    pub stale: bool,
-    /// True when the cloud's clock and ours differ by more than 5 s.
-    pub skewed: bool,
-}
-
 /// Why scopes are unattributed: (source, scope) -> reasons.
 pub type Reasons = BTreeMap<(String, String), BTreeSet<String>>;
 
@@ -190,7 +187,7 @@ impl Overview {
         let amounts = amounts(charges.as_deref().unwrap_or_default());
         let (nobodys, owned): (Vec<_>, Vec<_>) =
             usage.rows.iter().partition(|r| r.tenant == UNATTRIBUTED);
-        let lists = list_rows(config, lists, usage.as_of);
+        let lists = reach::list_rows(config, lists, usage.as_of);
         let read: BTreeSet<&str> = lists.iter().map(|l| l.status.cloud.as_str()).collect();
         let unattributed = unattributed(config, &nobodys, &amounts, &reasons);
         let total = Sums::of(usage.rows.iter(), &amounts);
@@ -255,7 +252,7 @@ impl Sums {
         let mut servers = BTreeSet::new();
         let mut sums = Self::default();
         for row in rows {
-            if row.kind == crate::domain::fact::kind::SERVER {
+            if row.kind == kind::SERVER {
                 servers.insert((&row.source, &row.resource));
             }
             match row.meter.as_str() {
@@ -275,6 +272,7 @@ impl Sums {
                 "compute.gpu" => sums.gpu_s += row.quantity,
                 _ => {}
             }
+            sums.beside.add(row);
             if let Some(amount) = amounts.get(row.id.as_str()) {
                 sums.cost += amount;
             }
@@ -315,6 +313,9 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
             let mut top = resources(&rows, amounts);
             let more = top.len().saturating_sub(TOP);
             top.truncate(TOP);
+            let mut things = beside::things(&rows, amounts);
+            let more_things = things.len().saturating_sub(TOP);
+            things.truncate(TOP);
             let sums = Sums::of(rows.into_iter(), amounts);
             TenantRow {
                 tenant: tenant.clone(),
@@ -322,6 +323,8 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
                 sums,
                 top,
                 more,
+                things,
+                more_things,
             }
         })
         .collect()
@@ -329,7 +332,12 @@ fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Tenant
 
 /// The largest first; equal ones by id, so that a reload shows the same.
 fn resources(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<ResourceRow> {
-    let mut all: Vec<ResourceRow> = grouped(rows, |r| (&r.source, &r.resource))
+    let servers: Vec<&UsageRow> = rows
+        .iter()
+        .copied()
+        .filter(|r| r.kind == kind::SERVER)
+        .collect();
+    let mut all: Vec<ResourceRow> = grouped(&servers, |r| (&r.source, &r.resource))
         .into_values()
         .filter_map(|rows| {
             let last = *rows.last()?;
@@ -420,48 +428,4 @@ fn way_out(tenancy: &Tenancy, path: &str, scopes: &[ScopeRow]) -> (String, Optio
 #[must_use]
 pub fn named<'a>(name: &'a str, id: &'a str) -> &'a str {
     if name.is_empty() { id } else { name }
-}
-
-/// Seconds between passes of a list: projects and servers come each time, flavors with the full lists, other services in a rhythm of their own. `None` for a list that has no next pass to wait
-/// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
-#[must_use]
-pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
-    let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
-    let each = match status.list.as_str() {
-        "flavors" => o.full_interval_s,
-        "projects" | "servers" => o.interval_s,
-        _ if status.last.mode == PassMode::Events => o.interval_s,
-        _ => o.inventory_interval_s,
-    };
-    (status.last.mode != PassMode::Deleted).then_some(i64::from(each))
-}
-
-/// True when a list reaches less far than three of its intervals back from `now`; one without intervals, when it never was read completely.
-#[must_use]
-pub fn is_stale(config: &Config, status: &ListStatus, now: Ts) -> bool {
-    match (reaches_to(status), interval_s(config, status)) {
-        (Some(t), Some(interval)) => now.second() - t.second() > 3 * interval,
-        (None, _) => config.sources.iter().any(|s| s.name() == status.cloud),
-        (Some(_), None) => false,
-    }
-}
-
-/// The time up to which a list was read completely: its watermark, or for a list that keeps none its last pass, if that was complete.
-#[must_use]
-pub fn reaches_to(status: &ListStatus) -> Option<Ts> {
-    let last = (status.last.outcome == Outcome::Complete).then_some(status.last.watermark);
-    status.watermark.max(last)
-}
-
-fn list_rows(config: &Config, mut lists: Vec<ListStatus>, as_of: Ts) -> Vec<ListRow> {
-    lists.sort_by(|a, b| (&a.cloud, &a.list).cmp(&(&b.cloud, &b.list)));
-    lists
-        .into_iter()
-        .map(|status| ListRow {
-            age_s: reaches_to(&status).map(|w| (as_of.second() - w.second()).max(0)),
-            stale: is_stale(config, &status, as_of),
-            skewed: status.last.skew_us.saturating_abs() > SKEW_MAX_US,
-            status,
-        })
-        .collect()
 }

@@ -2,7 +2,8 @@
 
 use super::{
     number,
-    overview::{ListRow, Sums, Unattributed},
+    overview::{Sums, Unattributed},
+    reach::ListRow,
 };
 use crate::domain::Outcome;
 

@@ -3,6 +3,7 @@
 use super::{
     dice::Dice,
     scenario::Service,
+    services,
     wire::{Ask, Cloud, PASSWORD, USER, keystone_error, keystone_json, put},
     world::{Domain, ProjectRow},
 };
@@ -210,10 +211,7 @@ fn token_answer(ask: &Ask, code: StatusCode, id: &str, token: &Token) -> Respons
         "expires_at": time(token.issued_at.plus_seconds(TOKEN_S)), "issued_at": time(token.issued_at),
         "project": {"domain": default, "id": world.projects[0].id, "name": world.projects[0].name},
         "is_domain": false, "roles": roles,
-        "catalog": [
-            service(ask, ("compute", "nova"), &format!("{}/compute/v2.1", ask.root)),
-            service(ask, ("identity", "keystone"), &format!("{}/identity/v3", ask.root)),
-        ],
+        "catalog": catalogue(ask),
     }});
     let mut response = keystone_json(code, &body);
     put(
@@ -222,6 +220,17 @@ fn token_answer(ask: &Ask, code: StatusCode, id: &str, token: &Token) -> Respons
         id,
     );
     response
+}
+
+fn catalogue(ask: &Ask) -> Vec<Value> {
+    let own = [
+        ("compute", "nova", "/compute/v2.1".to_owned()),
+        ("identity", "keystone", "/identity/v3".to_owned()),
+    ];
+    own.into_iter()
+        .chain(services::catalogue(&ask.cloud.world))
+        .map(|(kind, name, path)| service(ask, (kind, name), &format!("{}{path}", ask.root)))
+        .collect()
 }
 
 /// A service of the catalogue, with its three endpoints at one address.

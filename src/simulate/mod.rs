@@ -14,6 +14,8 @@ mod lives;
 mod nova;
 mod scenario;
 mod server;
+mod services;
+mod stock;
 mod truth;
 mod wire;
 mod world;

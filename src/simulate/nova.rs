@@ -12,6 +12,11 @@ use serde_json::{Map, Value, json};
 /// The latest microversion that a made-up Nova speaks: 2.96 (Nova 29, 2024.1).
 pub(super) const MINOR_MAX: u32 = 96;
 
+/// What every hypervisor has.
+pub(super) const HOST_VCPUS: i64 = 128;
+pub(super) const HOST_MEMORY_MB: i64 = 1_048_576;
+pub(super) const HOST_DISK_GB: i64 = 20_000;
+
 /// Who looks, through which address, by which version, when.
 #[derive(Debug, Clone)]
 pub(super) struct View<'a> {
@@ -35,7 +40,7 @@ fn long(t: i64) -> String {
     format!("{}.000000", text.trim_end_matches('Z'))
 }
 
-fn host_name(host: u32) -> String {
+pub(super) fn host_name(host: u32) -> String {
     format!("compute-{:02}", host + 1)
 }
 
@@ -277,7 +282,7 @@ impl View<'_> {
 
 /// What a hypervisor holds, and what of it is used.
 fn capacity(used: &[&FlavorRow], minor: u32) -> Map<String, Value> {
-    let (vcpus, ram, disk) = (128, 1_048_576, 20_000);
+    let (vcpus, ram, disk) = (HOST_VCPUS, HOST_MEMORY_MB, HOST_DISK_GB);
     let sum = |of: fn(&FlavorRow) -> i64| used.iter().map(|f| of(f)).sum::<i64>();
     let (ram_used, disk_used) = (sum(|f| f.is.ram_mib), sum(|f| f.is.disk_gib));
     let cpu = json!({"arch": "x86_64", "model": "EPYC-Milan", "vendor": "AMD", "features": ["pge"], "topology": {"cores": 32, "threads": 2, "sockets": 2}});

@@ -1,11 +1,14 @@
 //! A scenario: what a made-up cloud holds and what befalls it, as YAML.
 
+pub(super) mod stock;
+
 use crate::{config, domain::Ts};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
+use stock::Stock;
 
 /// A made-up cloud, without the chance that a seed adds. See `deploy/scenarios`.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +25,18 @@ pub struct Scenario {
     /// Names of the Keystone domains beside `Default`.
     pub(super) domains: Vec<String>,
     pub(super) flavors: Vec<Flavor>,
+    /// Names of Cinder's volume types.
+    #[serde(default)]
+    pub(super) volume_types: Vec<String>,
+    /// Names of Manila's share types.
+    #[serde(default)]
+    pub(super) share_types: Vec<String>,
+    /// Names of Swift's storage policies.
+    #[serde(default = "storage")]
+    pub(super) storage_policies: Vec<String>,
+    /// Name of the network that public addresses are of.
+    #[serde(default = "public")]
+    pub(super) public_network: String,
     pub(super) projects: Vec<Project>,
     /// Seconds between two actions on one server, least and most. With more than a collector's interval between them, every flavor is seen.
     pub(super) gap_s: [i64; 2],
@@ -42,6 +57,14 @@ pub struct Window {
     /// First second after.
     #[serde(deserialize_with = "time")]
     pub end: Ts,
+}
+
+fn storage() -> Vec<String> {
+    vec!["storage".to_owned()]
+}
+
+fn public() -> String {
+    "public".to_owned()
 }
 
 fn time<'de, D: Deserializer<'de>>(d: D) -> Result<Ts, D::Error> {
@@ -83,6 +106,31 @@ pub(super) struct Project {
     pub(super) copies: Option<u32>,
     #[serde(default)]
     pub(super) servers: Vec<Group>,
+    #[serde(default)]
+    volumes: Vec<Stock>,
+    /// Of volumes.
+    #[serde(default)]
+    snapshots: Vec<Stock>,
+    /// Of volumes.
+    #[serde(default)]
+    backups: Vec<Stock>,
+    #[serde(default)]
+    images: Vec<Stock>,
+    #[serde(default)]
+    floating_ips: Vec<Stock>,
+    /// On the public network itself.
+    #[serde(default)]
+    ports: Vec<Stock>,
+    /// With a gateway on the public network.
+    #[serde(default)]
+    routers: Vec<Stock>,
+    #[serde(default)]
+    load_balancers: Vec<Stock>,
+    #[serde(default)]
+    shares: Vec<Stock>,
+    /// Its object storage: one account at most.
+    #[serde(default)]
+    accounts: Vec<Stock>,
 }
 
 impl Project {
@@ -179,6 +227,13 @@ pub(super) struct Fault {
 pub(super) enum Service {
     Identity,
     Compute,
+    Volume,
+    Image,
+    Network,
+    LoadBalancer,
+    Share,
+    ObjectStore,
+    Placement,
 }
 
 /// What is wrong with it.
@@ -358,6 +413,9 @@ impl Scenario {
             flavors.len() == self.flavors.len(),
             "two flavors have one name".to_owned(),
         );
+        for what in self.odd_policies() {
+            must(false, what);
+        }
         let mut names = BTreeSet::new();
         for p in &self.projects {
             let full = format!("{}/{}", p.domain, p.name);
@@ -409,6 +467,9 @@ impl Scenario {
                     (1..=g.lives_s[1]).contains(&g.lives_s[0]),
                     format!("group {full}/{}: `lives_s` must be [least, most]", g.name),
                 );
+            }
+            for what in self.stock_contradictions(p) {
+                must(false, what);
             }
             must(
                 names.insert(full.clone()),

@@ -76,6 +76,13 @@ impl Server {
         self.records[..self.records.partition_point(|r| r.at <= t)].last()
     }
 
+    /// True if it is deleted in the end.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.truth
+            .last()
+            .is_some_and(|(_, b)| *b == Became::State("deleted"))
+    }
+
     /// Its actions begun by `t`, the newest first.
     pub(super) fn actions_at(&self, t: i64) -> impl Iterator<Item = &Action> {
         self.actions.iter().rev().filter(move |a| a.start <= t)

@@ -121,7 +121,7 @@ fn the_same_seed_is_the_same_world_and_another_is_another() {
     // On any machine, for ever: a change here changes every recorded result.
     let truth = a.truth(window().0, window().1).unwrap();
     let hash = crate::domain::digest::sha256_hex(serde_json::to_string(&truth).unwrap().as_bytes());
-    assert_eq!(&hash[..16], "c082b058e100f3f6");
+    assert_eq!(&hash[..16], "b2c66cf2f7880842");
 }
 
 #[test]
@@ -148,6 +148,18 @@ fn small_can_be_closed() {
                 .iter()
                 .all(|f| prices.contains(&format!("\nFLAVOR-{},", f.is.name))),
             "unpriced flavor"
+        );
+        assert!(
+            w.volume_types
+                .iter()
+                .all(|t| prices.contains(&format!("\nVOLUME-{t},"))),
+            "unpriced volume type"
+        );
+        assert!(
+            w.storage_policies
+                .iter()
+                .all(|p| prices.contains(&format!("\nS3-{p},"))),
+            "unpriced storage"
         );
         assert!(w.faults.is_empty() && w.projects.iter().all(|p| p.deleted.is_none()));
         // From one change of flavor to the next, or to the end of one that lives long, a collector has two hours to look.

@@ -1,11 +1,14 @@
 //! The truth of a made-up cloud: what changed when, and what it comes to; counted without the fold.
 
 use super::{
-    server::Became,
+    scenario::stock::Kind,
+    server::{Became, Server},
+    stock::{Shown, Thing},
     world::{FlavorRow, World},
 };
 use crate::domain::{
     Ts,
+    fact::kind,
     meter::{BadMeters, Meter, Meters},
 };
 use serde::Serialize;
@@ -34,11 +37,14 @@ pub struct TruthEvent {
     pub scope: String,
     /// Who pays from then on; `unattributed` where nobody can be named.
     pub tenant: String,
-    /// Server id.
+    /// What it is: `server`, `volume`, `floating_ip`, ...
+    pub kind: &'static str,
+    /// Its id; of an object account, its project's id and its storage policy: `.../storage`.
     pub resource: String,
     /// `state`, `flavor` or `owner`.
     pub aspect: &'static str,
-    /// What it became: Nova's `vm_state` (`build_error` for a build that failed, `deleted` at the end), the flavor's name, the project's id.
+    /// What it became: Nova's `vm_state` (`build_error` for a build that failed), the settled state of anything else, `deleted` at the end; the name of
+    /// the flavor, type or network; the project's id.
     pub state: String,
     /// Of a flavor: what it holds, in base units.
     pub levels: BTreeMap<String, i64>,
@@ -87,6 +93,43 @@ impl FlavorRow {
     }
 }
 
+/// What a resource became.
+enum Turn<'a> {
+    State(&'a str),
+    /// Of which flavor, type, network; and what it holds.
+    Size(&'a str, BTreeMap<String, i64>),
+    /// Index of the project.
+    Scope(usize),
+}
+
+/// A resource's whole life, in the order of time.
+struct Story<'a> {
+    kind: &'static str,
+    id: &'a str,
+    turns: Vec<(i64, Turn<'a>)>,
+}
+
+impl Story<'_> {
+    fn begin(&self) -> i64 {
+        self.turns.first().map_or(i64::MAX, |(t, _)| *t)
+    }
+
+    fn end(&self) -> i64 {
+        match self.turns.last() {
+            Some((t, Turn::State("deleted"))) => *t,
+            _ => i64::MAX,
+        }
+    }
+
+    /// Its project at `t`, as an index.
+    fn scope_at(&self, t: i64) -> Option<usize> {
+        self.turns.iter().rev().find_map(|(at, turn)| match turn {
+            Turn::Scope(p) if *at <= t => Some(*p),
+            _ => None,
+        })
+    }
+}
+
 impl World {
     /// What truly was in `[from, to)`.
     ///
@@ -95,113 +138,179 @@ impl World {
     pub fn truth(&self, from: Ts, to: Ts) -> Result<Truth, BadMeters> {
         let meters = Meters::shipped("existence", &BTreeMap::new())?;
         let (from, to) = (from.second(), to.second());
+        let (mut events, mut sums) = (Vec::new(), BTreeMap::new());
+        let servers = self.servers.iter().map(|s| self.story_of_server(s));
+        let things = self.stock.all().iter().map(|t| self.story_of_thing(t));
+        for story in servers.chain(things) {
+            if story.end() > from && story.begin() < to {
+                events.extend(self.true_events(&story, from, to));
+                self.add_usage(&story, (from, to), &meters, &mut sums);
+            }
+        }
+        events.sort_by(|a, b| (a.t, &a.resource, a.aspect).cmp(&(b.t, &b.resource, b.aspect)));
+        let usage = sums
+            .into_iter()
+            .map(|((tenant, meter), q): (_, i128)| TruthUsage {
+                tenant,
+                meter,
+                quantity: q.to_string(),
+            });
         Ok(Truth {
-            events: self.true_events(from, to),
-            usage: self.true_usage(from, to, &meters),
+            events,
+            usage: usage.collect(),
             meters: Vec::new(),
         })
     }
 
-    fn true_events(&self, from: i64, to: i64) -> Vec<TruthEvent> {
-        let mut events = Vec::new();
-        for server in &self.servers {
-            let project = &self.projects[server.project];
-            let end = server
-                .truth
-                .last()
-                .filter(|(_, b)| *b == Became::State("deleted"))
-                .map_or(i64::MAX, |(t, _)| *t);
-            if end <= from || server.created >= to {
-                continue;
+    fn story_of_server<'a>(&'a self, s: &'a Server) -> Story<'a> {
+        let owner = (s.created, Turn::Scope(s.project));
+        let turns = s.truth.iter().map(|(t, became)| match became {
+            Became::State(state) => (*t, Turn::State(state)),
+            Became::Flavor(f) => {
+                let flavor = &self.flavors[*f];
+                (*t, Turn::Size(&flavor.is.name, flavor.levels()))
             }
-            let event = |t: i64, aspect, state: &str, levels| TruthEvent {
+        });
+        Story {
+            kind: kind::SERVER,
+            id: &s.id,
+            turns: std::iter::once(owner).chain(turns).collect(),
+        }
+    }
+
+    fn story_of_thing<'a>(&'a self, x: &'a Thing) -> Story<'a> {
+        let mut turns = Vec::new();
+        let mut before: Option<&Shown> = None;
+        for r in &x.records {
+            let differs = |what: fn(&Shown, &Shown) -> bool| before.is_none_or(|b| what(b, r));
+            if differs(|a, b| a.project != b.project) {
+                turns.push((r.at, Turn::Scope(r.project)));
+            }
+            if differs(|a, b| (&a.label, a.size, a.objects) != (&b.label, b.size, b.objects)) {
+                turns.push((r.at, Turn::Size(self.label_of(x, r), x.levels(r))));
+            }
+            if differs(|a, b| a.state != b.state) {
+                turns.push((r.at, Turn::State(r.state)));
+            }
+            before = Some(r);
+        }
+        Story {
+            kind: x.kind.word(),
+            id: &x.id,
+            turns,
+        }
+    }
+
+    /// What its size is of: the type, the network.
+    fn label_of<'a>(&'a self, x: &Thing, r: &'a Shown) -> &'a str {
+        match x.kind {
+            Kind::FloatingIp | Kind::Port | Kind::Router => &self.public_network,
+            _ => &r.label,
+        }
+    }
+
+    fn true_events(&self, story: &Story<'_>, from: i64, to: i64) -> Vec<TruthEvent> {
+        let event = |t: i64, aspect, state: &str, levels: &BTreeMap<String, i64>| {
+            let project = &self.projects[story.scope_at(t).unwrap_or_default()];
+            TruthEvent {
                 t: Ts::from_second(t),
                 cloud: self.cloud.clone(),
                 scope: project.id.clone(),
                 tenant: project.owner_at(t).to_owned(),
-                resource: server.id.clone(),
+                kind: story.kind,
+                resource: story.id.to_owned(),
                 aspect,
                 state: state.to_owned(),
-                levels,
-            };
-            let changes = server.truth.iter().map(|(t, became)| match became {
-                Became::State(state) => event(*t, "state", state, BTreeMap::new()),
-                Became::Flavor(f) => event(
-                    *t,
-                    "flavor",
-                    &self.flavors[*f].is.name,
-                    self.flavors[*f].levels(),
-                ),
-            });
-            let handed = project
-                .owners
-                .iter()
-                .map(|(since, _)| *since)
-                .filter(|t| (server.created + 1..end).contains(t));
-            let owned = std::iter::once(server.created)
-                .chain(handed)
-                .map(|t| event(t, "owner", &project.id, BTreeMap::new()));
-            let (before, within): (Vec<_>, Vec<_>) = changes
-                .chain(owned)
-                .filter(|e| e.t.second() < to)
-                .partition(|e| e.t.second() <= from);
-            // In the order of time within an aspect: the last of each still holds.
-            let holding: BTreeMap<_, _> = before.into_iter().map(|e| (e.aspect, e)).collect();
-            events.extend(holding.into_values().chain(within));
-        }
-        events.sort_by(|a, b| (a.t, &a.resource, a.aspect).cmp(&(b.t, &b.resource, b.aspect)));
-        events
+                levels: levels.clone(),
+            }
+        };
+        let none = BTreeMap::new();
+        let changes = story.turns.iter().map(|(t, turn)| match turn {
+            Turn::State(state) => event(*t, "state", state, &none),
+            Turn::Size(label, levels) => event(*t, "flavor", label, levels),
+            Turn::Scope(p) => event(*t, "owner", &self.projects[*p].id, &none),
+        });
+        let handed = self.handed(story);
+        let handed = handed.iter().map(|t| {
+            let project = &self.projects[story.scope_at(*t).unwrap_or_default()];
+            event(*t, "owner", &project.id, &none)
+        });
+        let mut all: Vec<TruthEvent> = changes
+            .chain(handed)
+            .filter(|e| e.t.second() < to)
+            .collect();
+        all.sort_by_key(|e| e.t);
+        let (before, within): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|e| e.t.second() <= from);
+        // In the order of time within an aspect: the last of each still holds.
+        let holding: BTreeMap<_, _> = before.into_iter().map(|e| (e.aspect, e)).collect();
+        holding.into_values().chain(within).collect()
     }
 
-    fn true_usage(&self, from: i64, to: i64, meters: &Meters) -> Vec<TruthUsage> {
-        let mut sums: BTreeMap<(String, String), i128> = BTreeMap::new();
-        for server in &self.servers {
-            let project = &self.projects[server.project];
-            let cuts = server
-                .truth
-                .iter()
-                .map(|(t, _)| *t)
-                .chain(project.owners.iter().map(|(t, _)| *t));
-            let mut cuts: BTreeSet<i64> = cuts.filter(|t| (from..to).contains(t)).collect();
-            cuts.extend([from, to]);
-            let cuts: Vec<i64> = cuts.into_iter().collect();
-            for pair in cuts.windows(2) {
-                let (mut state, mut flavor) = (None, None);
-                for (_, became) in server.truth.iter().filter(|(t, _)| *t <= pair[0]) {
-                    match became {
-                        Became::State(s) => state = Some(*s),
-                        Became::Flavor(f) => flavor = Some(*f),
-                    }
+    /// When the project that it is in then was handed to another tenant.
+    fn handed(&self, story: &Story<'_>) -> Vec<i64> {
+        let projects: BTreeSet<usize> = story
+            .turns
+            .iter()
+            .filter_map(|(_, turn)| match turn {
+                Turn::Scope(p) => Some(*p),
+                _ => None,
+            })
+            .collect();
+        let lives = story.begin() + 1..story.end();
+        let of = |p: usize| self.projects[p].owners.iter().map(move |(t, _)| (p, *t));
+        projects
+            .into_iter()
+            .flat_map(of)
+            .filter(|(p, t)| lives.contains(t) && story.scope_at(*t) == Some(*p))
+            .map(|(_, t)| t)
+            .collect()
+    }
+
+    fn add_usage(
+        &self,
+        story: &Story<'_>,
+        (from, to): (i64, i64),
+        meters: &Meters,
+        sums: &mut BTreeMap<(String, String), i128>,
+    ) {
+        let turns = story.turns.iter().map(|(t, _)| *t);
+        let cuts = turns.chain(self.handed(story));
+        let mut cuts: BTreeSet<i64> = cuts.filter(|t| (from..to).contains(t)).collect();
+        cuts.extend([from, to]);
+        let cuts: Vec<i64> = cuts.into_iter().collect();
+        for pair in cuts.windows(2) {
+            let (mut state, mut holds) = (None, None);
+            for (_, turn) in story.turns.iter().filter(|(t, _)| *t <= pair[0]) {
+                match turn {
+                    Turn::State(s) => state = Some(*s),
+                    Turn::Size(_, levels) => holds = Some(levels),
+                    Turn::Scope(_) => {}
                 }
-                let (Some(state), Some(flavor)) = (state, flavor) else {
-                    continue;
-                };
-                for meter in meters
-                    .of_kind("server")
-                    .filter(|m| m.states.contains(state))
-                {
-                    let quantity = i128::from(level(meter, &self.flavors[flavor]))
-                        * i128::from(pair[1] - pair[0]);
-                    if quantity > 0 {
-                        *sums
-                            .entry((project.owner_at(pair[0]).to_owned(), meter.name.clone()))
-                            .or_default() += quantity;
-                    }
+            }
+            let (Some(state), Some(holds), Some(project)) = (state, holds, story.scope_at(pair[0]))
+            else {
+                continue;
+            };
+            let tenant = self.projects[project].owner_at(pair[0]);
+            let counting = meters
+                .of_kind(story.kind)
+                .filter(|m| m.states.contains(state));
+            for meter in counting {
+                let quantity = i128::from(level(meter, holds)) * i128::from(pair[1] - pair[0]);
+                if quantity > 0 {
+                    *sums
+                        .entry((tenant.to_owned(), meter.name.clone()))
+                        .or_default() += quantity;
                 }
             }
         }
-        let usage = sums.into_iter().map(|((tenant, meter), q)| TruthUsage {
-            tenant,
-            meter,
-            quantity: q.to_string(),
-        });
-        usage.collect()
     }
 }
 
-fn level(meter: &Meter, flavor: &FlavorRow) -> i64 {
+fn level(meter: &Meter, holds: &BTreeMap<String, i64>) -> i64 {
     meter
         .level
         .as_ref()
-        .map_or(1, |name| flavor.levels().get(name).copied().unwrap_or(0))
+        .map_or(1, |name| holds.get(name).copied().unwrap_or(0))
 }

@@ -5,6 +5,7 @@ use super::{
     dice::Dice,
     identity::{self, Tokens},
     scenario::{Service, Trouble},
+    services,
     world::World,
 };
 use crate::{domain::Ts, net::Clock};
@@ -45,7 +46,7 @@ pub(super) type Refused = Box<Response>;
 #[derive(Debug, Clone, Copy)]
 struct Arrived(Ts);
 
-/// Keystone at `/identity`, Nova at `/compute`, as they would answer at the clock's second. Every answer's `Date` is the clock's time.
+/// Keystone at `/identity`, Nova at `/compute`, the others each at its own word, as they would answer at the clock's second. Every answer's `Date` is the clock's time.
 pub fn router(world: Arc<World>, clock: Clock) -> Router {
     let tokens = Tokens::new(world.seed);
     let cloud = Arc::new(Cloud {
@@ -57,6 +58,7 @@ pub fn router(world: Arc<World>, clock: Clock) -> Router {
     Router::new()
         .merge(identity::routes())
         .merge(compute::routes())
+        .merge(services::routes())
         .route("/", get(async || StatusCode::NO_CONTENT))
         .layer(middleware::from_fn_with_state(Arc::clone(&cloud), stamp))
         .with_state(cloud)
@@ -79,11 +81,7 @@ pub async fn serve(
 
 /// Gives every answer its date and id, and lets faults have their way.
 async fn stamp(State(cloud): State<Arc<Cloud>>, mut request: Request, next: Next) -> Response {
-    let service = if request.uri().path().starts_with("/compute") {
-        Service::Compute
-    } else {
-        Service::Identity
-    };
+    let service = Service::at(request.uri().path());
     if let Some(late) = cloud
         .troubles(service, cloud.clock.now())
         .find_map(|(_, what)| {
@@ -121,7 +119,7 @@ async fn stamp(State(cloud): State<Arc<Cloud>>, mut request: Request, next: Next
         HeaderName::from_static("x-openstack-request-id"),
         &id,
     );
-    if service == Service::Compute {
+    if matches!(service, Service::Compute | Service::Volume | Service::Share) {
         put(
             headers,
             HeaderName::from_static("x-compute-request-id"),
@@ -147,8 +145,11 @@ fn broken_answer(service: Service, status: u16) -> Response {
     }
     let message = "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.";
     match service {
-        Service::Compute => nova_error(code, "computeFault", message),
-        Service::Identity => keystone_error(
+        Service::Compute | Service::Volume | Service::Share => {
+            nova_error(code, "computeFault", message)
+        }
+        // The others answer in a form of their own, which nobody can rely on.
+        _ => keystone_error(
             code,
             "Internal Server Error",
             "An unexpected error prevented the server from fulfilling your request.",
@@ -173,6 +174,23 @@ pub(super) fn keystone_error(code: StatusCode, title: &str, message: &str) -> Re
     let mut response = (code, axum::Json(body)).into_response();
     put(response.headers_mut(), header::VARY, "X-Auth-Token");
     response
+}
+
+impl Service {
+    /// The service that a path belongs to.
+    fn at(path: &str) -> Self {
+        match path.split('/').nth(1) {
+            Some("compute") => Self::Compute,
+            Some("volume") => Self::Volume,
+            Some("image") => Self::Image,
+            Some("network") => Self::Network,
+            Some("load-balancer") => Self::LoadBalancer,
+            Some("share") => Self::Share,
+            Some("object") => Self::ObjectStore,
+            Some("placement") => Self::Placement,
+            _ => Self::Identity,
+        }
+    }
 }
 
 impl Cloud {
@@ -273,6 +291,14 @@ impl Ask {
         self.query
             .iter()
             .find(|(k, _)| k == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// All parameters of that name.
+    pub(super) fn params(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query
+            .iter()
+            .filter(move |(k, _)| k == name)
             .map(|(_, v)| v.as_str())
     }
 

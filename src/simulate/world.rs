@@ -6,9 +6,13 @@ use super::{
     lives::Bounds,
     scenario::{BadScenario, Behaviour, Fault, Flavor, Group, Scenario},
     server::{Record, Server},
+    stock::Store,
 };
 use crate::domain::{Ts, ownership::UNATTRIBUTED};
 use std::collections::BTreeMap;
+
+/// Projects that every cloud has, before all others.
+const OWN_PROJECTS: [&str; 2] = ["admin", "service"];
 
 /// A cloud over its whole window, made from a scenario and a seed: the same on any machine. Nothing in it moves; what an API shows at a second is a
 /// projection of it.
@@ -32,6 +36,14 @@ pub struct World {
     pub(super) servers: Vec<Server>,
     /// Place in `servers`.
     pub(super) by_id: BTreeMap<String, usize>,
+    /// Everything beside servers.
+    pub(super) stock: Store,
+    /// Names of Cinder's volume types.
+    pub(super) volume_types: Vec<String>,
+    /// Names of Swift's storage policies.
+    pub(super) storage_policies: Vec<String>,
+    /// Name of the public network.
+    pub(super) public_network: String,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -126,10 +138,14 @@ impl World {
             end,
             hosts: (total / 40 + 2) * ZONES,
             flavors: flavors.collect(),
-            projects: ["admin", "service"].map(|n| own_project(n, seed)).into(),
+            projects: OWN_PROJECTS.map(|n| own_project(n, seed)).into(),
             domains,
             servers: Vec::new(),
             by_id: BTreeMap::new(),
+            stock: Store::default(),
+            volume_types: scenario.volume_types.clone(),
+            storage_policies: scenario.storage_policies.clone(),
+            public_network: scenario.public_network.clone(),
             faults: scenario.faults.clone(),
         };
         for project in &scenario.projects {
@@ -147,7 +163,21 @@ impl World {
             .enumerate()
             .map(|(n, s)| (s.id.clone(), n))
             .collect();
+        world.add_stock(scenario);
         Ok(world)
+    }
+
+    /// Everything beside servers. What is transferred goes to a project that stays.
+    fn add_stock(&mut self, scenario: &Scenario) {
+        let mut all = Vec::new();
+        for (n, project) in (OWN_PROJECTS.len()..).zip(&scenario.projects) {
+            let stays = |heir: &usize| *heir != n && self.projects[*heir].deleted.is_none();
+            let heirs: Vec<usize> = (OWN_PROJECTS.len()..self.projects.len())
+                .filter(stays)
+                .collect();
+            all.extend(self.make_stock(scenario, (n, project), &heirs));
+        }
+        self.stock = Store::new(all);
     }
 
     fn add_project(&mut self, p: &super::scenario::Project) {

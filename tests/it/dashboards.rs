@@ -1,5 +1,7 @@
 //! Every dashboard: its structure, and every query of it on a real store.
 
+mod openstack;
+
 use crate::{
     grafana::{Scope, Selected},
     harness,
@@ -372,6 +374,7 @@ async fn every_query_runs_on_the_store_and_shows_what_was_seeded() {
     let dir = tempfile::tempdir().unwrap();
     let store = harness::open(dir.path()).await;
     seed(&store).await;
+    openstack::seed_things(&store).await;
     for (file, d) in dashboards() {
         for (place, sql) in queries(&d) {
             for tenant in [None, Some("it's")] {

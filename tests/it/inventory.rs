@@ -108,6 +108,22 @@ async fn volumes_snapshots_and_backups_are_read_wholly_and_once() {
 }
 
 #[tokio::test]
+async fn a_snapshot_has_no_type_before_the_volumes_are_known_rather_than_a_wrong_one() {
+    let mut cloud = cinder().await;
+    let snap = "460ea170-538b-4128-8421-144f633fb802";
+    cloud.answers(&volume("volumes/detail"), 403, json!({"forbidden": {}}));
+    let passes = cloud.collect().await;
+    failed(&passes["volumes"], &["status 403"]);
+    complete(&passes["snapshots"], 2);
+    assert!(of(&cloud.facts, snap, Aspect::Flavor).is_empty());
+    cloud.later(300);
+    let volumes = recorded("cinder/volumes-detail-all_tenants");
+    cloud.answers(&volume("volumes/detail"), 200, volumes);
+    complete(&cloud.collect().await["snapshots"], 2);
+    assert_eq!(size(&cloud.facts, snap, "capacity_bytes").0, "lab-hdd");
+}
+
+#[tokio::test]
 async fn what_is_gone_ends_between_the_last_list_that_had_it_and_the_first_that_had_not() {
     let mut cloud = cinder().await;
     cloud.collect().await;

@@ -35,6 +35,13 @@ fn simulated(seed: u64) -> (Plimsoll, Exact) {
     (p, integrate(&truth, FROM, TO))
 }
 
+/// Of which flavor, type, network or class a line is.
+fn size_of(dimensions: &serde_json::Value) -> String {
+    let words = ["flavor", "type", "network", "class"];
+    let found = words.iter().find_map(|w| dimensions[*w].as_str());
+    found.unwrap_or_default().to_owned()
+}
+
 fn of_usage(usage: &serde_json::Value) -> Exact {
     let mut sums = Exact::new();
     for r in usage["rows"].as_array().unwrap() {
@@ -50,8 +57,8 @@ fn of_usage(usage: &serde_json::Value) -> Exact {
         let key = (
             text(&r["tenant"]),
             text(&r["resource"]),
-            text(&d["flavor"]),
-            text(&d["state"]),
+            size_of(d),
+            d["state"].as_str().unwrap_or_default().to_owned(),
             text(&r["meter"]),
         );
         *sums.entry(key).or_default() += q;
@@ -132,6 +139,17 @@ fn check_page(truth: &Exact, p: &Plimsoll) {
             mine.map(|(_, q)| q).sum()
         };
         let s = &t.sums;
+        let beside = [
+            of("volume.capacity"),
+            of("snapshot.capacity") + of("backup.capacity"),
+            of("image.capacity"),
+            of("share.capacity"),
+            of("object.capacity"),
+            of("network.public_ipv4"),
+            of("loadbalancer"),
+        ];
+        assert_eq!(s.beside.quantities, beside, "{}", t.tenant);
+        assert_eq!(s.beside.observed_s, s.beside.expected_s, "{}", t.tenant);
         assert_eq!(
             (
                 s.vcpu_s,
@@ -165,7 +183,7 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
         for line in std::fs::read_to_string(file).unwrap().lines().map(json) {
             let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
             let quantity: i128 = text(&line["quantity"]).parse().unwrap();
-            let flavor = text(&line["dimensions"]["flavor"]);
+            let flavor = size_of(&line["dimensions"]);
             if line["meter"] == "compute.instance" {
                 // EUR cents per 30 days: quantity s x cents / 2,592,000 s, halves up.
                 let cents = (quantity * prices[&flavor] * 2 + 2_592_000) / (2 * 2_592_000);
@@ -179,7 +197,10 @@ fn check_export(truth: &Exact, out: &std::path::Path) {
                 text(&line["tenant"]),
                 text(&line["resource"]),
                 flavor,
-                text(&line["dimensions"]["state"]),
+                line["dimensions"]["state"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
                 text(&line["meter"]),
             );
             *sums.entry(key).or_default() += quantity;

@@ -2,6 +2,7 @@
 //! and no quantity is ever more than the truth.
 
 mod collected;
+mod polling;
 
 use crate::truth::Exact;
 use collected::{
@@ -126,7 +127,7 @@ fn unprovable(world: &World, (from, to): (i64, i64)) -> BTreeSet<String> {
     let (start, end) = world.window();
     let (mut flavors, mut found) = (BTreeMap::<String, usize>::new(), BTreeSet::new());
     for e in world.truth(start, end).unwrap().events {
-        if (from..to).contains(&e.t.second()) {
+        if e.kind == "server" && (from..to).contains(&e.t.second()) {
             let n = flavors.entry(e.resource.clone()).or_default();
             *n += usize::from(e.aspect == "flavor");
             if *n > 1 || e.state.starts_with("shelved") {
@@ -196,7 +197,9 @@ async fn who_lived_only_while_nobody_looked_is_found_by_a_whole_list_too() {
     let (from, to) = world.window();
     let events = world.truth(from, to).unwrap().events;
     let when = |state: &str| -> BTreeMap<String, i64> {
-        let of = events.iter().filter(|e| e.state == state);
+        let of = events
+            .iter()
+            .filter(|e| e.kind == "server" && e.state == state);
         of.map(|e| (e.resource.clone(), e.t.second())).collect()
     };
     let (born, gone) = (when("building"), when("deleted"));

@@ -1,6 +1,7 @@
 //! A made-up cloud over HTTP: its formats against a real cloud's recorded answers, its truth against an integration of its own events.
 
 mod faults;
+mod services;
 mod truth;
 
 use plimsoll::{

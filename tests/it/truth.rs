@@ -1,6 +1,6 @@
 //! A program of its own that adds up the truth's events: it shares no code with the fold, the meters or the simulator.
 //!
-//! It walks the events of each server once, second by second boundaries only, and counts by the preset `existence`.
+//! It walks the events of each resource once, second by second boundaries only, and counts by the preset `existence`.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ fn seconds(text: &str) -> i64 {
 
 #[derive(Default, Clone)]
 struct Now {
+    kind: String,
     state: String,
     flavor: String,
     levels: BTreeMap<String, i64>,
@@ -29,18 +30,19 @@ struct Now {
     since: i64,
 }
 
-/// What one server used in one state and flavor: (tenant, resource, flavor, state, meter) -> quantity.
+/// What one resource used: (tenant, resource, flavor or type or network, state of a server, meter) -> quantity.
 pub(crate) type Exact = BTreeMap<(String, String, String, String, String), i128>;
 
 /// Adds up all events over `[from, to)` (seconds since 1970).
 pub(crate) fn integrate(truth: &Value, from: i64, to: i64) -> Exact {
-    let mut servers: BTreeMap<String, Now> = BTreeMap::new();
+    let mut all: BTreeMap<(String, String), Now> = BTreeMap::new();
     let mut sums = Exact::new();
     for e in truth["events"].as_array().unwrap() {
         let t = seconds(e["t"].as_str().unwrap());
         let text = |k: &str| e[k].as_str().unwrap().to_owned();
         let id = text("resource");
-        let now = servers.entry(id.clone()).or_default();
+        let now = all.entry((text("kind"), id.clone())).or_default();
+        now.kind = text("kind");
         count(&mut sums, &id, now, t.clamp(from, to), from);
         now.since = t;
         now.tenant = text("tenant");
@@ -59,56 +61,79 @@ pub(crate) fn integrate(truth: &Value, from: i64, to: i64) -> Exact {
             other => panic!("an aspect nobody knows: {other}"),
         }
     }
-    for (id, now) in &servers {
+    for ((_, id), now) in &all {
         count(&mut sums, id, now, to, from);
     }
     sums
 }
 
 fn count(sums: &mut Exact, id: &str, now: &Now, until: i64, from: i64) {
-    // Written out here on purpose: what `existence` means, in words of its own.
-    let exists = matches!(
-        now.state.as_str(),
-        "active"
-            | "paused"
-            | "suspended"
-            | "stopped"
-            | "rescued"
-            | "resized"
-            | "shelved"
-            | "shelved_offloaded"
-            | "soft-delete"
-            | "error"
-    );
     let lasted = until - now.since.max(from);
-    if !exists || lasted <= 0 {
+    if !exists(&now.kind, &now.state) || lasted <= 0 {
         return;
     }
-    let meters = [
-        ("compute.instance", 1),
-        (
-            "compute.vcpu",
-            now.levels.get("vcpus").copied().unwrap_or(0),
-        ),
-        (
-            "compute.memory",
-            now.levels.get("memory_bytes").copied().unwrap_or(0),
-        ),
-        (
-            "compute.local_disk",
-            now.levels.get("local_disk_bytes").copied().unwrap_or(0),
-        ),
-        ("compute.gpu", now.levels.get("gpus").copied().unwrap_or(0)),
-    ];
-    for (meter, level) in meters.into_iter().filter(|(_, l)| *l != 0) {
+    let level = |name: &str| now.levels.get(name).copied().unwrap_or(0);
+    let meters: &[(&str, i64)] = match now.kind.as_str() {
+        "server" => &[
+            ("compute.instance", 1),
+            ("compute.vcpu", level("vcpus")),
+            ("compute.memory", level("memory_bytes")),
+            ("compute.local_disk", level("local_disk_bytes")),
+            ("compute.gpu", level("gpus")),
+        ],
+        "volume" => &[("volume.capacity", level("capacity_bytes"))],
+        "snapshot" => &[("snapshot.capacity", level("capacity_bytes"))],
+        "backup" => &[("backup.capacity", level("capacity_bytes"))],
+        "image" => &[("image.capacity", level("capacity_bytes"))],
+        "share" => &[("share.capacity", level("capacity_bytes"))],
+        "floating_ip" | "port" | "router" => &[("network.public_ipv4", level("ipv4_addresses"))],
+        "load_balancer" => &[("loadbalancer", 1)],
+        "account" => &[
+            ("object.capacity", level("capacity_bytes")),
+            ("object.count", level("objects")),
+        ],
+        other => panic!("a kind nobody knows: {other}"),
+    };
+    for (meter, level) in meters.iter().filter(|(_, l)| *l != 0) {
         let key = (
             now.tenant.clone(),
             id.to_owned(),
             now.flavor.clone(),
-            now.state.clone(),
-            meter.to_owned(),
+            // Only servers are told apart by their states.
+            if now.kind == "server" {
+                now.state.clone()
+            } else {
+                String::new()
+            },
+            (*meter).to_owned(),
         );
-        *sums.entry(key).or_default() += i128::from(level) * i128::from(lasted);
+        *sums.entry(key).or_default() += i128::from(*level) * i128::from(lasted);
+    }
+}
+
+/// Written out here on purpose: what `existence` means, in words of its own.
+fn exists(kind: &str, state: &str) -> bool {
+    match kind {
+        "server" => matches!(
+            state,
+            "active"
+                | "paused"
+                | "suspended"
+                | "stopped"
+                | "rescued"
+                | "resized"
+                | "shelved"
+                | "shelved_offloaded"
+                | "soft-delete"
+                | "error"
+        ),
+        "volume" => state == "available" || state == "in-use",
+        "snapshot" | "backup" | "share" => state == "available",
+        "image" => state == "active" || state == "deactivated",
+        "floating_ip" | "port" | "router" => state == "active" || state == "down",
+        "load_balancer" => state == "active" || state == "error",
+        "account" => state == "present",
+        other => panic!("a kind nobody knows: {other}"),
     }
 }
 

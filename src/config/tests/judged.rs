@@ -46,6 +46,17 @@ slo: {}
 }
 
 #[test]
+fn networks_are_public_by_a_pattern() {
+    let key = "password:";
+    let with = |pattern: &str| SOUND.replace(key, &format!("public_networks: {pattern}, {key}"));
+    let wrong = problems(&with("'('")).join("\n");
+    assert!(wrong.contains("sources[0].public_networks"), "{wrong}");
+    let right = judged(&with("provider-.*")).unwrap();
+    let Source::OpenStack(source) = &right.sources[0];
+    assert_eq!(source.public_networks.as_deref(), Some("provider-.*"));
+}
+
+#[test]
 fn secrets_by_reference_alone() {
     let with = |secret: &str| problems(&SOUND.replace("{env: OS_PASSWORD}", secret)).join("\n");
     let plain = with("hunter2");

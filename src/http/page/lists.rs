@@ -3,7 +3,8 @@
 use super::{
     super::{
         number::{duration, group, skew},
-        overview::{ListRow, Overview, reaches_to},
+        overview::Overview,
+        reach::{ListRow, reaches_to},
     },
     time,
 };
@@ -33,12 +34,19 @@ pub(super) fn section(o: &Overview) -> Markup {
                                 @for (name, number) in COLUMNS { th.num[number] role="columnheader" scope="col" { (name) } }
                             }
                         }
-                        tbody role="rowgroup" {
-                            @for row in &o.lists { (list(o, row)) }
-                            @for source in &o.unread {
-                                tr role="row" {
-                                    th role="rowheader" scope="row" { (source) }
-                                    td role="cell" colspan="6" data-label="List" { span.badge.wait { "waiting" } " no list was read yet" }
+                        @for rows in o.lists.chunk_by(|a, b| group_of(a) == group_of(b)) {
+                            tbody role="rowgroup" {
+                                tr.group role="row" { th role="rowheader" colspan="7" scope="rowgroup" { (service(&rows[0])) " of " (rows[0].status.cloud) } }
+                                @for row in rows { (list(o, row)) }
+                            }
+                        }
+                        @if !o.unread.is_empty() {
+                            tbody role="rowgroup" {
+                                @for source in &o.unread {
+                                    tr role="row" {
+                                        th role="rowheader" scope="row" { (source) }
+                                        td role="cell" colspan="6" data-label="List" { span.badge.wait { "waiting" } " no list was read yet" }
+                                    }
                                 }
                             }
                         }
@@ -46,6 +54,27 @@ pub(super) fn section(o: &Overview) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Lists of one service of one source stand together.
+fn group_of(row: &ListRow) -> (&str, &str) {
+    (&row.status.cloud, &row.status.last.service)
+}
+
+/// What a service has, as people call it.
+fn service(row: &ListRow) -> &str {
+    match row.status.last.service.as_str() {
+        "identity" => "Projects",
+        "compute" => "Servers",
+        "volume" => "Block storage",
+        "image" => "Images",
+        "network" => "Networks",
+        "load-balancer" => "Load balancers",
+        "share" => "Shares",
+        "object-store" => "Object storage",
+        "placement" => "Capacity",
+        other => other,
     }
 }
 

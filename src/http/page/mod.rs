@@ -1,5 +1,6 @@
 //! Pages as pure functions of what they show: no store, no clock, no script.
 
+mod beside;
 mod lists;
 mod usage;
 

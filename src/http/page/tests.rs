@@ -248,3 +248,105 @@ fn time_without_a_flavor_is_told_and_coverage_counts_servers_once() {
         o.warnings
     );
 }
+
+/// A row of something beside a server.
+fn held(
+    kind: &str,
+    id: &str,
+    meter: &str,
+    dimension: (&str, &str),
+    quantity: i128,
+    unseen: i64,
+) -> crate::domain::UsageRow {
+    let of = four_tenants().remove(0);
+    let mut row = of.rows().remove(0);
+    row.kind = kind.into();
+    row.resource = id.into();
+    row.resource_name = format!("{id}-name");
+    row.meter = meter.into();
+    row.dimensions = [(dimension.0.to_owned(), dimension.1.to_owned())].into();
+    row.quantity = quantity;
+    (row.observed_s, row.expected_s) = (7_200 - unseen, 7_200);
+    row.id = crate::domain::UsageRow::id_of("2026-10", &row);
+    row
+}
+
+#[test]
+fn storage_and_networks_have_a_table_of_their_own() {
+    let mut f = figures(&four_tenants(), false);
+    let before = page_of(&overview(f.clone(), fresh())).0;
+    assert!(!before.contains("Storage and networks"), "nothing to show");
+    f.usage.rows.extend([
+        held(
+            "volume",
+            "v1",
+            "volume.capacity",
+            ("type", "fast"),
+            7_200 * (100 << 30),
+            0,
+        ),
+        held(
+            "floating_ip",
+            "f1",
+            "network.public_ipv4",
+            ("network", "public"),
+            3_600,
+            3_600,
+        ),
+    ]);
+    let o = overview(f, fresh());
+    let acme = &o.tenants[0];
+    assert_eq!(
+        (acme.things.len(), acme.more_things, acme.top.len()),
+        (2, 0, 3)
+    );
+    assert_eq!(
+        (acme.sums.beside.observed_s, acme.sums.beside.expected_s),
+        (10_800, 14_400)
+    );
+    assert_eq!(acme.sums.servers, 3, "a volume is no server");
+    let html = page_of(&o).0;
+    for must in [
+        "Storage and networks",
+        "Volumes<div class=\"unit\">GiB-h</div>",
+        "data-label=\"Volumes, GiB-h\">200.0<",
+        "data-label=\"Public addresses, address-h\">1.0<",
+        "75.0 %",
+        "floating IP",
+        "3 servers, 2 others",
+        "v1-name",
+    ] {
+        assert!(html.contains(must), "{must}");
+    }
+    assert!(
+        !html.contains("Load balancers<"),
+        "a column that nobody uses is not there"
+    );
+    assert_eq!(
+        html.matches("<table").count(),
+        html.matches("<caption").count(),
+        "every table says what it shows"
+    );
+}
+
+#[test]
+fn lists_stand_service_by_service() {
+    let mut lists = fresh();
+    for (list, service) in [
+        ("volumes", "volume"),
+        ("backups", "volume"),
+        ("routers", "network"),
+    ] {
+        let mut one = status(list, PassMode::Full, Outcome::Complete, 12);
+        one.last.service = service.into();
+        lists.push(one);
+    }
+    let o = overview(figures(&four_tenants(), false), lists);
+    let html = page_of(&o).0;
+    let place = |what: &str| html.find(what).unwrap_or_else(|| panic!("{what}"));
+    assert!(place("Servers of north-1") < place("Block storage of north-1"));
+    assert!(place("Block storage of north-1") < place(">backups<"));
+    assert!(place(">backups<") < place(">volumes<"));
+    assert!(place(">volumes<") < place("Networks of north-1"));
+    assert_eq!(html.matches("Block storage of north-1").count(), 1);
+}

@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        number::{group, percent, tenths},
+        number::{group, per_mille, percent, tenths},
         overview::{Money, Overview, ResourceRow, Sums, TenantRow, Unattributed, named},
     },
-    coverage_of,
+    beside,
 };
 use crate::domain::money::{Rounding, round_to_text};
 use maud::{Markup, html};
@@ -56,6 +56,7 @@ pub(super) fn section(o: &Overview) -> Markup {
                 }
             }
         }
+        @if !o.total.beside.is_empty() { (beside::section(o)) }
         @if let Some(u) = &o.unattributed { (nobodys(o, u)) }
         @if !o.tenants.is_empty() { (largest(o)) }
     }
@@ -87,14 +88,14 @@ fn cells(o: &Overview, s: &Sums, with_servers: bool) -> Markup {
         (number("Memory GiB-hours", &memory(s)))
         @if o.has_gpu() { (number("GPU-hours", &gpu(s))) }
         @if let Some(m) = &o.money { (number(&format!("Cost, {}", m.currency), &cost(s, m))) }
-        td.num.coverage role="cell" data-label="Coverage" { (coverage(s)) }
+        td.num.coverage role="cell" data-label="Coverage" { (coverage(s.observed_s, s.expected_s)) }
     }
 }
 
 /// Share of the expected seconds that were observed, in figures and as a bar.
-fn coverage(s: &Sums) -> Markup {
+pub(super) fn coverage(observed_s: i128, expected_s: i128) -> Markup {
     html! {
-        @match coverage_of(s) {
+        @match per_mille(observed_s, expected_s) {
             Some(c) => span.cover.full[c == 1000].low[c < 900] {
                 (percent(c)) " %"
                 svg.bar viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
@@ -167,12 +168,26 @@ fn largest(o: &Overview) -> Markup {
                 details.tenant {
                     summary {
                         span.who { (t.tenant) @if !t.contract.is_empty() { " " span.soft { (t.contract) } } }
-                        span.soft.word { (count(t.sums.servers)) @if t.sums.servers == 1 { " server" } @else { " servers" } }
+                        span.soft.word { (counted(t)) }
                     }
-                    (resources(o, t))
+                    @if !t.top.is_empty() { (resources(o, t)) }
+                    @if !t.things.is_empty() { (beside::things(o, t)) }
                 }
             }
         }
+    }
+}
+
+/// `3 servers, 12 others`.
+fn counted(t: &TenantRow) -> String {
+    let servers = match t.sums.servers {
+        1 => "1 server".to_owned(),
+        n => format!("{} servers", count(n)),
+    };
+    match t.things.len() + t.more_things {
+        0 => servers,
+        1 => format!("{servers}, 1 other"),
+        n => format!("{servers}, {} others", count(n)),
     }
 }
 
@@ -180,14 +195,21 @@ fn resources(o: &Overview, t: &TenantRow) -> Markup {
     html! {
         div.scroll {
             table.stack role="table" {
-                caption.quiet { "Largest resources of " (t.tenant) " " (t.contract) }
+                caption.quiet { "Largest servers of " (t.tenant) " " (t.contract) }
                 thead role="rowgroup" { (head(o, &["Server", "Project", "Flavor"], false)) }
                 tbody role="rowgroup" { @for r in &t.top { (resource(o, r)) } }
             }
         }
-        @if t.more > 0 {
+        (more(o, t, t.more))
+    }
+}
+
+/// Where the rest is found.
+pub(super) fn more(o: &Overview, t: &TenantRow, n: usize) -> Markup {
+    html! {
+        @if n > 0 {
             p.soft {
-                "and " (count(t.more)) " more: "
+                "and " (count(n)) " more: "
                 code { "plimsoll usage --month " (o.month.name) " --tenant " (quoted(&t.tenant)) }
             }
         }

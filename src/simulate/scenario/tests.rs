@@ -56,6 +56,79 @@ fn errors_name_what_is_wrong() {
 }
 
 #[test]
+fn things_that_cannot_be_are_refused() {
+    let project = |things: &str| {
+        let p =
+            format!("{{name: p, domain: Default, tags: [{{tags: []}}], owners: [{{}}], {things}}}");
+        let types = "volume_types: [fast]\nshare_types: []\n";
+        Scenario::parse(
+            "x",
+            &format!(
+                "{types}{}",
+                LEAST.replace("projects: []", &format!("projects: [{p}]"))
+            ),
+        )
+        .map_err(|e| e.to_string())
+    };
+    let good = "volumes: [{name: v, behaviour: busy, count: 2, older: 1}], snapshots: [{name: s, behaviour: short, count: 1, of: v}]";
+    assert!(project(good).is_ok());
+    for (things, words) in [
+        (
+            "volumes: [{name: v, behaviour: busy, count: 1, older: 2}]",
+            "volumes Default/p/v: `older` is more",
+        ),
+        ("volumes: [{name: v, behaviour: lazy, count: 1}]", "lazy"),
+        (
+            "volumes: [{name: v, behaviour: busy, count: 1, types: [slow]}]",
+            "no such type: slow",
+        ),
+        (
+            "volumes: [{name: v, behaviour: busy, count: 1, size_gib: [9, 3]}]",
+            "`size_gib` must be",
+        ),
+        (
+            "routers: [{name: r, behaviour: busy, count: 1, size_gib: [1, 3]}]",
+            "no size of their own",
+        ),
+        (
+            "routers: [{name: r, behaviour: busy, count: 1, types: [fast]}]",
+            "only volumes, shares and accounts",
+        ),
+        (
+            "shares: [{name: s, behaviour: busy, count: 1}]",
+            "names no `volume_types`",
+        ),
+        (
+            "snapshots: [{name: s, behaviour: busy, count: 1}]",
+            "`of` must name a group",
+        ),
+        (
+            "backups: [{name: s, behaviour: busy, count: 1, of: nothing}]",
+            "`of` must name a group",
+        ),
+        (
+            "ports: [{name: s, behaviour: busy, count: 1, of: v}]",
+            "`of` must name a group",
+        ),
+        (
+            "images: [{name: i, behaviour: busy, count: 1}, {name: i, behaviour: busy, count: 1}]",
+            "two groups have one name",
+        ),
+        (
+            "accounts: [{name: a, behaviour: busy, count: 2}]",
+            "one account at most",
+        ),
+        (
+            "volumes: [{name: v, behaviour: busy, count: 1, deleted_percent: 101}]",
+            "beyond 100",
+        ),
+    ] {
+        let e = project(things).unwrap_err();
+        assert!(e.contains(words), "{things}: {e}");
+    }
+}
+
+#[test]
 fn times_after_the_start() {
     assert!(matches!(
         When::parse("+1d2h3m4s"),

@@ -220,7 +220,7 @@ async fn hypervisors_are_the_sums_of_their_parts() {
 async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     let mut cloud = Cloud::start(&[("load-balancer", "/load-balancer")]).await;
     let balancer = |id: &str, status: &str, flavor: Json| {
-        json!({"id": id, "name": id, "project_id": "p1", "provisioning_status": status, "operating_status": "ONLINE", "admin_state_up": true,
+        json!({"id": id, "name": id, "project_id": "p1", "provisioning_status": status, "operating_status": "DEGRADED", "admin_state_up": true,
             "vip_address": "203.0.113.50", "provider": "amphora", "flavor_id": flavor, "availability_zone": "az1",
             "created_at": "2026-11-23T08:00:00", "updated_at": "2026-11-23T08:01:00"})
     };
@@ -293,6 +293,13 @@ async fn recorded_load_balancers_are_read() {
     assert_eq!(
         (states[0].at, &states[1].value),
         (ts("2026-11-25T01:43:32Z"), &Value::label("active"))
+    );
+    let never_up = "52d3c16a-8698-4469-b9a1-10754b121dfb";
+    let states = of(&cloud.facts, never_up, Aspect::State);
+    assert_eq!(
+        states[1].value,
+        Value::label("build_error"),
+        "nobody pays for it"
     );
     assert_eq!(
         of(&cloud.facts, active, Aspect::Owner)[0].value,

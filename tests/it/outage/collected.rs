@@ -7,6 +7,7 @@ use plimsoll::{
     domain::{
         Aspect, Evidence, Fact, Memory, Meters, Outcome, Pass, PassMode, ResourceKey, Tenancy, Ts,
         UsageRow, Value,
+        fact::kind,
         memory::{Remembered, Sighted},
         ownership::{Scope, Scopes},
         tenancy::Rule,
@@ -57,6 +58,7 @@ pub(super) fn changes(world: &World) -> BTreeSet<i64> {
     truth
         .events
         .iter()
+        .filter(|e| e.kind == "server")
         .map(|e| e.t.second())
         .filter(|t| *t > from.second())
         .collect()
@@ -202,10 +204,13 @@ impl Cloud {
 
     /// A collector of servers that remembers so much.
     pub(super) fn collector(&self, name: &str, memory: Memory) -> Source {
+        self.readers(name, &memory).remove(0)
+    }
+
+    /// Readers of everything, the one of servers first.
+    pub(super) fn readers(&self, name: &str, memory: &Memory) -> Vec<Source> {
         let conf = config::Source::OpenStack(self.conf.clone());
-        Source::open(&conf, &self.clock, &memory, name)
-            .unwrap()
-            .remove(0)
+        Source::open(&conf, &self.clock, memory, name).unwrap()
     }
 
     /// One collection by one collector at one time.
@@ -293,19 +298,22 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
             servers.push(t);
         }
     }
-    let reached = got
-        .passes
-        .iter()
-        .filter(|p| p.list == "servers" && p.outcome == Outcome::Complete);
-    let window = measure::Window {
-        from,
-        to,
-        watermark: reached.map(|p| p.watermark).max().unwrap_or(Ts::MIN),
-        as_of: to,
-    };
+    let complete = |p: &&Pass| p.outcome == Outcome::Complete;
+    let mut reached: BTreeMap<&str, Ts> = BTreeMap::new();
+    for p in got.passes.iter().filter(complete) {
+        let reach = reached.entry(&p.list).or_insert(p.watermark);
+        *reach = (*reach).max(p.watermark);
+    }
     let meters = Meters::shipped("existence", &BTreeMap::new()).unwrap();
     let mut sums = measure::Sums::default();
     for t in &servers {
+        let list = kind::list_of(&t.key.kind);
+        let window = measure::Window {
+            from,
+            to,
+            watermark: reached.get(list).copied().unwrap_or(Ts::MIN),
+            as_of: to,
+        };
         sums.add(t, "", &meters, &scopes, &window);
     }
     assert!(sums.conserved() && !sums.overflowed);
@@ -315,6 +323,9 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
 /// What truly was, added up by a program that shares nothing with the fold.
 pub(super) fn truth(world: &World) -> Exact {
     let (from, to) = world.window();
-    let truth = serde_json::to_value(world.truth(from, to).unwrap()).unwrap();
+    let mut truth = world.truth(from, to).unwrap();
+    // The collectors here read servers alone.
+    truth.events.retain(|e| e.kind == "server");
+    let truth = serde_json::to_value(truth).unwrap();
     integrate(&truth, from.second(), to.second())
 }

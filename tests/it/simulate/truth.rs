@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// What held of a server while its events were read.
 #[derive(Default, Clone)]
 struct Holding {
+    kind: String,
     since: i64,
     tenant: String,
     state: String,
@@ -22,11 +23,11 @@ fn integrate(
     meters: &Meters,
 ) -> BTreeMap<(String, String), i128> {
     let mut sums: BTreeMap<(String, String), i128> = BTreeMap::new();
-    let mut holding: BTreeMap<String, Holding> = BTreeMap::new();
+    let mut holding: BTreeMap<(String, String), Holding> = BTreeMap::new();
     let mut count = |h: &Holding, until: i64| {
         let seconds = i128::from(until - h.since.max(from));
         for m in meters
-            .of_kind("server")
+            .of_kind(&h.kind)
             .filter(|m| m.states.contains(&h.state) && seconds > 0)
         {
             let level = m
@@ -41,11 +42,10 @@ fn integrate(
     };
     for e in truth["events"].as_array().unwrap() {
         let t = Ts::parse(e["t"].as_str().unwrap()).unwrap().second();
-        let h = holding
-            .entry(e["resource"].as_str().unwrap().to_owned())
-            .or_default();
+        let text = |k: &str| e[k].as_str().unwrap().to_owned();
+        let h = holding.entry((text("kind"), text("resource"))).or_default();
         count(h, t);
-        h.since = t;
+        (h.since, h.kind) = (t, text("kind"));
         match e["aspect"].as_str().unwrap() {
             "state" => h.state = e["state"].as_str().unwrap().to_owned(),
             "flavor" => h.levels = serde_json::from_value(e["levels"].clone()).unwrap(),

@@ -5,7 +5,7 @@
 use super::{
     super::{
         pages::Turn,
-        record::{maybe_time, time},
+        record::{BUILD_ERROR, maybe_time, time},
         service::Service,
     },
     List, Names, Offer, Origin, Pages, Probe,
@@ -59,6 +59,8 @@ struct Flavor {
 pub(super) struct LoadBalancer {
     id: String,
     provisioning_status: String,
+    operating_status: String,
+    admin_state_up: bool,
     name: Option<String>,
     project_id: Option<String>,
     flavor_id: Option<String>,
@@ -76,6 +78,8 @@ impl LoadBalancer {
             // What is deleted is still known for a while.
             "DELETED" => return Ok(None),
             "ACTIVE" => Some("active"),
+            // It never came up: nothing was delivered. One that breaks later keeps the operating status it had.
+            "ERROR" if w.operating_status == "OFFLINE" && w.admin_state_up => Some(BUILD_ERROR),
             "ERROR" => Some("error"),
             // PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE.
             _ => None,

@@ -7,7 +7,7 @@ use crate::domain::{
     memory::{Remembered, Sighted},
 };
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is read of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Item {
 /// What other lists of the service told, for items that only name it, and what the configuration says of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
+    /// Lists of the same reading that are complete.
+    pub(super) complete: BTreeSet<&'static str>,
     /// Volume types by volume id.
     pub(super) volume_types: BTreeMap<String, String>,
     /// Networks by id.

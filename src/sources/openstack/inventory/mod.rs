@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     config,
-    domain::{Memory, Pass, PassMode},
+    domain::{Memory, Outcome, Pass, PassMode},
     net::{Clock, Tally},
 };
 use item::{Context, Item};
@@ -270,7 +270,11 @@ impl Inventory {
                 Err(e) => Err(e.clone().into()),
                 Ok(()) => self.read(list, &mut context, &mut run).await,
             };
-            passes.push(finish(&mut self.memory, run, result).await);
+            let pass = finish(&mut self.memory, run, result).await;
+            if pass.outcome == Outcome::Complete {
+                context.complete.insert(list.name);
+            }
+            passes.push(pass);
         }
         passes
     }

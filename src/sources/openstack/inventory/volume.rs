@@ -132,15 +132,16 @@ struct Snapshot {
 impl Snapshot {
     fn read(body: &str, context: &Context) -> Result<Item, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
-        // A snapshot is stored where its volume is.
+        // A snapshot is stored where its volume is. While the volumes could not all be read it has no size yet, rather than one of a wrong type.
         let of_type = w
             .volume_id
             .as_ref()
             .and_then(|v| context.volume_types.get(v))
-            .map_or("", String::as_str);
+            .map(String::as_str)
+            .or_else(|| context.complete.contains(VOLUMES.name).then_some(""));
         let shown = [
             settled(&w.status).map(|s| (Aspect::State, Value::label(s))),
-            Some(capacity(w.size, of_type)?),
+            of_type.map(|t| capacity(w.size, t)).transpose()?,
             Some(owner(
                 w.owner.as_deref(),
                 "the account needs the policy rule volume_extension:extended_snapshot_attributes",
