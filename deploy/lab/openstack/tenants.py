@@ -33,6 +33,11 @@ def base():
     a.req('PUT', f'{KS}/system/users/{ru["id"]}/roles/{roles["reader"]}')
     sp = a.get(KS + '/projects?name=service&domain_id=default')['projects'][0]['id']
     a.req('PUT', f'{KS}/projects/{sp}/users/{ru["id"]}/roles/{roles["reader"]}')
+    # the account that a collector should get: deploy/openstack-policy
+    role = ensure(a, KS + '/roles', 'role', {'name': 'metering'}, name='metering')
+    mu = ensure(a, KS + '/users', 'user', {'name': 'plimsoll-meter', 'domain_id': 'default', 'password': PW},
+                name='plimsoll-meter', domain_id='default')
+    a.req('PUT', f'{KS}/projects/{sp}/users/{mu["id"]}/roles/{role["id"]}')
 
     flavors = {}
     for name, cpu, ram, disk, eph, swap, extra in (
