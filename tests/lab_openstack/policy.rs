@@ -1,6 +1,7 @@
 //! The account that `deploy/openstack-policy` describes: it reads what an administrator reads, changes nothing, and is shown no secret.
 
 use crate::lab::{self, Plimsoll, env};
+use plimsoll::domain::{Aspect, Timeline};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, process::Command};
 
@@ -413,9 +414,16 @@ async fn a_metering_account_is_enough_for_plimsoll() {
         let store = account.store().await;
         let servers = lab::servers(&store).await;
         store.close().await.unwrap();
+        // What nobody scheduled ends when it is first seen: the time of an end is not compared.
+        let ended = |t: &Timeline, a| {
+            let spans = lab::plain(t, a).into_iter();
+            spans
+                .map(|(start, end, label)| (start, end.is_some(), label))
+                .collect::<Vec<_>>()
+        };
         let spans: Vec<_> = servers
             .into_iter()
-            .map(|(id, t)| (id, plimsoll::domain::Aspect::ALL.map(|a| lab::plain(&t, a))))
+            .map(|(id, t)| (id, Aspect::ALL.map(|a| ended(&t, a))))
             .collect();
         assert!(spans.len() >= 27, "{} servers", spans.len());
         told.push(spans);
