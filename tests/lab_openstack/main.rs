@@ -5,6 +5,7 @@
 mod afterwards;
 mod lab;
 mod partial;
+mod policy;
 mod spans;
 mod together;
 mod truth;

@@ -30,24 +30,27 @@ proj = one('project', 'projects', {'name': 'service', 'domain_id': 'default'},
            name='service', domain_id='default')
 roles = {n: one('role', 'roles', {'name': n}, name=n)
          for n in ('admin', 'service', 'member', 'reader')}
-for name in ('placement', 'glance', 'cinder', 'neutron', 'nova'):
+for name in ('placement', 'glance', 'cinder', 'neutron', 'nova', 'octavia', 'manila', 'swift'):
     uid = one('user', 'users', {'name': name, 'domain_id': 'default',
                                 'password': E['OS_PASSWORD']},
               name=name, domain_id='default')
     for role in ('admin', 'service'):
         S.put(f'{URL}/projects/{proj}/users/{uid}/roles/{roles[role]}')
-# the polling account of a metering collector: system-scope reader is not
-# enough for nova/cinder all_tenants, so it gets admin on its own project too
 h = 'http://127.0.0.1:'
-for name, type_, url in (
-        ('placement', 'placement', h + E['PLACEMENT_PORT']),
-        ('glance', 'image', h + E['GLANCE_PORT']),
-        ('cinderv3', 'volumev3', h + E['CINDER_PORT'] + '/v3/$(project_id)s'),
-        ('cinder', 'block-storage', h + E['CINDER_PORT'] + '/v3/$(project_id)s'),
-        ('neutron', 'network', h + E['NEUTRON_PORT']),
-        ('nova', 'compute', h + E['NOVA_PORT'] + '/v2.1')):
-    sid = one('service', 'services', {'name': name, 'type': type_}, type=type_)
-    for iface in ('public', 'internal', 'admin'):
-        one('endpoint', 'endpoints',
-            {'service_id': sid, 'interface': iface, 'url': url,
-             'region': E['OS_REGION_NAME']}, service_id=sid, interface=iface)
+catalogue = {
+    'placement': ('placement', ['placement'], h + E['PLACEMENT_PORT']),
+    'glance': ('glance', ['image'], h + E['GLANCE_PORT']),
+    'cinder': ('cinder', ['volumev3', 'block-storage'], h + E['CINDER_PORT'] + '/v3/$(project_id)s'),
+    'neutron': ('neutron', ['network'], h + E['NEUTRON_PORT']),
+    'nova': ('nova', ['compute'], h + E['NOVA_PORT'] + '/v2.1'),
+    'octavia': ('octavia', ['load-balancer'], h + E['OCTAVIA_PORT']),
+    'manila': ('manila', ['sharev2', 'shared-file-system'], h + E['MANILA_PORT'] + '/v2'),
+    'swift': ('swift', ['object-store'], h + E['SWIFT_PORT'] + '/v1/AUTH_$(project_id)s'),
+}
+for service, (name, types, url) in catalogue.items():
+    for type_ in types if service in E['LAB_SERVICES'].split() else ():
+        sid = one('service', 'services', {'name': name, 'type': type_}, type=type_)
+        for iface in ('public', 'internal', 'admin'):
+            one('endpoint', 'endpoints',
+                {'service_id': sid, 'interface': iface, 'url': url,
+                 'region': E['OS_REGION_NAME']}, service_id=sid, interface=iface)
