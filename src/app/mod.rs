@@ -1,8 +1,10 @@
 //! Wiring: which command needs which rooms, in which order they start and stop.
 
 mod admin;
+mod bill;
 mod collect;
 mod month;
+mod prices;
 mod pump;
 mod read;
 mod refresh;
@@ -116,6 +118,23 @@ async fn dispatch(args: Args) -> Result<u8> {
             })
             .await
         }
+        Command::Bill {
+            month,
+            tenant,
+            draft,
+            as_of,
+            format,
+        } => {
+            let wanted = bill::Wanted {
+                month,
+                tenant,
+                draft,
+                as_of,
+                format,
+            };
+            with_config(&global, async |c| bill::bill(c, &wanted).await).await
+        }
+        Command::Prices(action) => prices::run(action),
         Command::Explain {
             id,
             month,
