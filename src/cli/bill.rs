@@ -5,9 +5,9 @@ use crate::{
     domain::{
         Period, PriceBook,
         bill::{Bill, Line, Metered, Rated},
-        money::{Exact, units_to_text},
+        money::{Exact, Rational, Rounding, round_to_text, units_to_text},
         ownership::UNATTRIBUTED,
-        price::ItemKind,
+        price::{ItemKind, Price},
         usage::{coverage, readable},
     },
     rating,
@@ -169,11 +169,21 @@ fn table(shown: &Shown<'_>, out: &mut impl Write) -> io::Result<()> {
     } else {
         "of"
     };
-    writeln!(
-        out,
-        "Bills {what} {} ({}), as of {}, by price book {}",
-        usage.month, usage.time_zone, usage.as_of, book.name
-    )?;
+    let first = shown.rated.bills.first();
+    if first.is_some_and(|b| b.tenant == rating::QUOTED) {
+        let (month, zone) = (&usage.month, &usage.time_zone);
+        writeln!(
+            out,
+            "Quote for {month} ({zone}), by price book {}",
+            book.name
+        )?;
+    } else {
+        writeln!(
+            out,
+            "Bills {what} {} ({}), as of {}, by price book {}",
+            usage.month, usage.time_zone, usage.as_of, book.name
+        )?;
+    }
     if shown.rated.bills.is_empty() {
         return writeln!(
             out,
@@ -183,6 +193,10 @@ fn table(shown: &Shown<'_>, out: &mut impl Write) -> io::Result<()> {
     for bill in &shown.rated.bills {
         let whose = if bill.tenant == UNATTRIBUTED {
             "unattributed: nobody pays for this".to_owned()
+        } else if bill.contract == rating::QUOTED {
+            "By the list".to_owned()
+        } else if bill.tenant == rating::QUOTED {
+            format!("By contract {}", bill.contract)
         } else {
             format!("{} · {}", bill.tenant, bill.contract)
         };
@@ -239,7 +253,8 @@ fn lines(shown: &Shown<'_>, bill: &Bill) -> String {
         let usage = matches!(item.kind, ItemKind::Usage(_));
         let (quantity, unit) = match item.kind {
             ItemKind::Percent(_) => (String::new(), String::new()),
-            _ => readable(sum.quantity, &sum.unit),
+            ItemKind::Usage(ref price) => in_unit_of(price, sum.quantity, &sum.unit),
+            ItemKind::Fee(_) => readable(sum.quantity, &sum.unit),
         };
         let covered = if usage && sum.expected_s > 0 {
             coverage(sum.observed_s, sum.expected_s)
@@ -268,6 +283,23 @@ fn lines(shown: &Shown<'_>, bill: &Bill) -> String {
         }
     }
     trimmed(&table)
+}
+
+/// A quantity in the unit that is paid for: bytes in GB where a price is per GB.
+fn in_unit_of(price: &Price, quantity: i128, unit: &str) -> (String, String) {
+    let hour_s = match unit {
+        "By.s" => 3_600,
+        "By" => 1,
+        _ => return readable(quantity, unit),
+    };
+    let base = Rational::from_integer(price.unit.base() * hour_s);
+    let number = round_to_text(
+        &(Rational::from_integer(quantity.into()) / base),
+        2,
+        Rounding::HalfUp,
+    );
+    let over_time = if hour_s == 1 { "" } else { ".h" };
+    (number, format!("{}{over_time}", price.unit.as_str()))
 }
 
 /// Usage first, then fees, rebates and percentages, as they are reckoned.

@@ -26,16 +26,14 @@ pub fn page(book: &PriceBook, contract: Option<&str>, out: &mut impl Write) -> i
         "Price list {}, {}, valid from {}{until}",
         book.name, book.currency, book.valid_from
     )?;
-    let kinds: [(&str, fn(&Item) -> bool); 3] = [
-        ("Usage", |i| matches!(i.kind, ItemKind::Usage(_))),
-        ("Fees", |i| matches!(i.kind, ItemKind::Fee(_))),
-        ("Percentages", |i| matches!(&i.kind, ItemKind::Percent(_))),
-    ];
-    for (title, of_kind) in kinds {
-        let listed = book
-            .items
-            .iter()
-            .filter(|i| i.terms.is_none() && of_kind(i));
+    let title_of = |i: &Item| match i.kind {
+        ItemKind::Usage(_) => "Usage",
+        ItemKind::Fee(_) => "Fees",
+        ItemKind::Percent(_) => "Percentages",
+    };
+    for title in ["Usage", "Fees", "Percentages"] {
+        let listed = book.items.iter();
+        let listed = listed.filter(|i| i.terms.is_none() && title_of(i) == title);
         section(book, title, listed, zone, out)?;
     }
     if let Some(contract) = contract {

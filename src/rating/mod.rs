@@ -236,7 +236,8 @@ impl<'a> Rater<'a> {
             Err(problem) => return Err(problem),
         };
         let dated = row.quantity == 0 || !self.metered.stretches[i].is_empty();
-        if !dated && !(whole && scheme::needs_no_times(price)) {
+        let enough = whole && scheme::needs_no_times(price);
+        if !dated && !enough {
             return Err(Problem::Undated {
                 sku: self.book.items[item].sku.clone(),
             });

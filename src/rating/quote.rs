@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use num_traits::ToPrimitive as _;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The contract of a quote that names none.
+/// The tenant of a quote, and its contract where it names none.
 pub const QUOTED: &str = "quote";
 
 /// Why a described usage could not be priced.
@@ -45,8 +45,9 @@ pub fn quote(
     let mut book = book.clone();
     subscribe(&mut book, contract, subscriptions);
     let metered = metered(uses, contract, period)?;
-    let nobody = BTreeMap::new();
-    let mut rated = rate(&metered, &book, period, &nobody).map_err(NotQuoted::Unpriced)?;
+    // A contract may owe fees without any usage.
+    let tenants = BTreeMap::from([(contract.to_owned(), QUOTED.to_owned())]);
+    let mut rated = rate(&metered, &book, period, &tenants).map_err(NotQuoted::Unpriced)?;
     rated.bills.retain(|b| b.contract == contract);
     Ok((metered, book, rated))
 }
@@ -115,7 +116,7 @@ fn row(
     };
     let mut row = UsageRow {
         id: String::new(),
-        tenant: contract.to_owned(),
+        tenant: QUOTED.to_owned(),
         contract: contract.to_owned(),
         scope: QUOTED.to_owned(),
         scope_name: QUOTED.to_owned(),

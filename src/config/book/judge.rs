@@ -66,30 +66,32 @@ pub(super) fn book(
     extras::percentages(&mut j, raw.percentages, &top.key("percentages"));
     let terms = extras::contracts(&mut j, raw.contracts, &top.key("contracts"));
     let examples = examples::examples(&mut j, raw.examples, &top.key("examples"));
+    let valid_from =
+        j.c.part(raw.valid_from, &top.key("valid_from"))
+            .map(|d| d.0);
+    let valid_to = raw.valid_to.and_then(|d| j.c.part(d, &top.key("valid_to")));
+    let valid_to = valid_to.map(|d| d.0);
+    let items = std::mem::take(&mut j.items);
+    versions::check(&mut j, &items, valid_from, valid_to);
     let c = &mut *j.c;
     let rounding = c.part(raw.rounding, &top.key("rounding"));
     let total_step = rounding.as_ref().and_then(|r| total_step(c, r));
-    let head = (
-        c.part(raw.name, &top.key("name")),
-        c.part(raw.currency, &top.key("currency")),
-        c.part(raw.valid_from, &top.key("valid_from")),
-    );
-    let valid_to = raw.valid_to.and_then(|d| c.part(d, &top.key("valid_to")));
-    let (name, currency, valid_from) = (head.0?, head.1?, head.2?.0);
-    if valid_to.as_ref().is_some_and(|d| d.0 <= valid_from) {
+    if valid_to.is_some_and(|to| valid_from.is_some_and(|from| to <= from)) {
         c.error(
             &top.key("valid_to"),
             "is not after valid_from",
             "give the first day on which the book holds no more",
         );
     }
+    let name = c.part(raw.name, &top.key("name"));
+    let currency = c.part(raw.currency, &top.key("currency"));
     let rounding = rounding?;
-    let book = PriceBook {
-        name,
-        currency,
+    Some(PriceBook {
+        name: name?,
+        currency: currency?,
         zone: own,
-        valid_from,
-        valid_to: valid_to.map(|d| d.0),
+        valid_from: valid_from?,
+        valid_to,
         round: match rounding.per {
             raw::Per::Line => RoundPer::Line,
             raw::Per::Invoice => RoundPer::Invoice,
@@ -100,7 +102,7 @@ pub(super) fn book(
             raw::Mode::HalfEven => Rounding::HalfEven,
         },
         total_step,
-        items: std::mem::take(&mut j.items),
+        items,
         terms,
         meters: named
             .into_iter()
@@ -109,9 +111,7 @@ pub(super) fn book(
         examples,
         hash: sha256_hex(text.as_bytes()),
         text: text.to_owned(),
-    };
-    versions::check(&mut j, &book);
-    Some(book)
+    })
 }
 
 /// The shipped meters, and those the book declares.

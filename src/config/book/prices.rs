@@ -47,14 +47,12 @@ pub(super) fn price(
     let per_quantity = Judge::decimal(&line.per.0);
     if per_quantity.is_zero() {
         j.error(&path.key("per"), "is zero", "per 1, 10, 1000 units");
-        return;
     }
     let tiers = tiers(j, line.tiers, &path.key("tiers"));
     let amount = line.amount.and_then(|a| j.c.part(a, &path.key("amount")));
-    let Some((scheme, amount_text)) = scheme(j, line.scheme, tiers, amount.map(|a| a.0), path)
-    else {
-        return;
-    };
+    // A price that is refused already is still held against the others.
+    let (scheme, amount_text) = scheme(j, line.scheme, tiers, amount.map(|a| a.0), path)
+        .unwrap_or_else(|| (Scheme::Flat, "0".to_owned()));
     let (from, to) = j.validity(line.from, line.to, path);
     let count = j.c.part(line.count, &path.key("count"));
     let quantity = j.c.part(line.quantity, &path.key("quantity"));

@@ -4,8 +4,8 @@ use super::judge::Judge;
 use crate::{
     config::problem::Path,
     domain::{
-        PriceBook, Ts,
-        price::{Item, ItemKind, Measured, Price, PriceBook as Book},
+        Ts,
+        price::{Item, ItemKind, Measured, Price},
     },
 };
 use chrono::NaiveDate;
@@ -16,11 +16,17 @@ const TIES_MAX: usize = 20;
 /// Most pairs of prices that are held against one another.
 const PAIRS_MAX: usize = 2_000_000;
 
-pub(super) fn check(j: &mut Judge<'_, '_>, book: &PriceBook) {
-    once(j, book);
-    targets(j, book);
-    ties(j, book);
-    never(j, book);
+/// Looks at all items, and at the days between which the book may price.
+pub(super) fn check(
+    j: &mut Judge<'_, '_>,
+    items: &[Item],
+    valid_from: Option<NaiveDate>,
+    valid_to: Option<NaiveDate>,
+) {
+    once(j, items);
+    targets(j, items);
+    ties(j, items);
+    never(j, items, valid_from, valid_to);
 }
 
 fn overlap(a: &Item, b: &Item) -> bool {
@@ -35,11 +41,11 @@ fn also(j: &Judge<'_, '_>, other: usize, key: &str) -> String {
 }
 
 /// A SKU stands once, at any time: in the list, and in each contract's terms.
-fn once(j: &mut Judge<'_, '_>, book: &PriceBook) {
+fn once(j: &mut Judge<'_, '_>, items: &[Item]) {
     let mut seen: BTreeMap<(&str, Option<usize>), Vec<usize>> = BTreeMap::new();
-    for (i, item) in book.items.iter().enumerate() {
+    for (i, item) in items.iter().enumerate() {
         let same = seen.entry((&item.sku, item.terms)).or_default();
-        if let Some(other) = same.iter().find(|o| overlap(&book.items[**o], item)) {
+        if let Some(other) = same.iter().find(|o| overlap(&items[**o], item)) {
             let what = format!("is the SKU {}", also(j, *other, "sku"));
             let hint = "a SKU stands once in a book at a time: versions follow one another by `from` and `to`";
             j.error(&j.places[i].key("sku"), what, hint);
@@ -51,20 +57,20 @@ fn once(j: &mut Judge<'_, '_>, book: &PriceBook) {
 type Target<'b> = (&'b Measured, &'b BTreeMap<String, String>, Option<usize>);
 
 /// Two prices of the same usage may follow one another, without a gap.
-fn targets(j: &mut Judge<'_, '_>, book: &PriceBook) {
+fn targets(j: &mut Judge<'_, '_>, items: &[Item]) {
     let mut targets: BTreeMap<Target<'_>, Vec<usize>> = BTreeMap::new();
-    for (i, item) in book.items.iter().enumerate() {
+    for (i, item) in items.iter().enumerate() {
         if let ItemKind::Usage(p) = &item.kind {
             let target = (&p.of, &p.matches, item.terms);
             targets.entry(target).or_default().push(i);
         }
     }
-    let start = |i: &usize| book.items[*i].from.unwrap_or(Ts::MIN);
+    let start = |i: &usize| items[*i].from.unwrap_or(Ts::MIN);
     for mut versions in targets.into_values() {
         versions.sort_by_key(start);
         for pair in versions.windows(2) {
             let (first, second) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
-            let (a, b) = (&book.items[pair[0]], &book.items[pair[1]]);
+            let (a, b) = (&items[pair[0]], &items[pair[1]]);
             if overlap(a, b) {
                 let what = format!("matches the same usage {}", also(j, first, "match"));
                 let hint = "one usage has one price at a time: tell them apart by `match`, or by `from` and `to`";
@@ -84,9 +90,9 @@ fn targets(j: &mut Judge<'_, '_>, book: &PriceBook) {
 type Layers<'b> = BTreeMap<(&'b Measured, Option<usize>), Vec<(usize, &'b Item, &'b Price)>>;
 
 /// Two prices that match as many keys, but other ones, tie wherever both fit; unless a price that matches all of these keys decides.
-fn ties(j: &mut Judge<'_, '_>, book: &Book) {
+fn ties(j: &mut Judge<'_, '_>, items: &[Item]) {
     let mut layers: Layers<'_> = BTreeMap::new();
-    for (i, item) in book.items.iter().enumerate() {
+    for (i, item) in items.iter().enumerate() {
         if let ItemKind::Usage(p) = &item.kind {
             layers
                 .entry((&p.of, item.terms))
@@ -167,12 +173,16 @@ fn report_tie(j: &mut Judge<'_, '_>, a: usize, b: usize, one: &Price, other: &Pr
 }
 
 /// What holds only outside the book's own validity can never be charged.
-fn never(j: &mut Judge<'_, '_>, book: &PriceBook) {
+fn never(
+    j: &mut Judge<'_, '_>,
+    items: &[Item],
+    valid_from: Option<NaiveDate>,
+    valid_to: Option<NaiveDate>,
+) {
     let instant = |d: NaiveDate| crate::config::leaf::When::Day(d).in_zone(j.zone);
-    let from = instant(book.valid_from);
-    let to = book.valid_to.and_then(instant);
-    let outside: BTreeSet<usize> = book
-        .items
+    let from = valid_from.and_then(instant);
+    let to = valid_to.and_then(instant);
+    let outside: BTreeSet<usize> = items
         .iter()
         .enumerate()
         .filter(|(_, i)| !i.meets(from.unwrap_or(Ts::MIN), to.unwrap_or(Ts::MAX)))
