@@ -101,7 +101,7 @@ fn price_book(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else {
         return false;
     };
-    match book::from_text("fuzzed.yaml", text) {
+    match book::from_text("fuzzed.yaml", text, None) {
         Ok(book) => {
             assert_eq!(book.text, text);
             true

@@ -19,9 +19,15 @@ pub(super) async fn check(
     online: bool,
     format: args::TextFormat,
 ) -> Result<u8> {
-    let (report, config) = load_report(global);
+    let (mut report, config) = load_report(global);
     let mut findings = Vec::new();
     if let Some(config) = &config {
+        if let Some(book) = &config.prices {
+            let name = format!("price book {}", book.name);
+            let wrong = super::prices::worked(name.as_ref(), book, config.meters.time_zone);
+            report.ok &= wrong.is_empty();
+            report.problems.extend(wrong);
+        }
         if let Err(e) = Attribution::new(&config.tenancy) {
             findings.push((
                 "tenancy".to_owned(),

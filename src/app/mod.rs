@@ -1,9 +1,11 @@
 //! Wiring: which command needs which rooms, in which order they start and stop.
 
 mod admin;
+mod bill;
 mod collect;
 mod import;
 mod month;
+mod prices;
 mod pump;
 mod read;
 mod refresh;
@@ -123,6 +125,23 @@ async fn dispatch(args: Args) -> Result<u8> {
             })
             .await
         }
+        Command::Bill {
+            month,
+            tenant,
+            draft,
+            as_of,
+            format,
+        } => {
+            let wanted = bill::Wanted {
+                month,
+                tenant,
+                draft,
+                as_of,
+                format,
+            };
+            with_config(&global, async |c| bill::bill(c, &wanted).await).await
+        }
+        Command::Prices(action) => prices::run(action),
         Command::Explain {
             id,
             month,

@@ -6,7 +6,10 @@ use crate::{
     config::{self, Config},
     domain::{Period, PriceBook, Ts, ownership::UNATTRIBUTED},
     export,
-    periods::usage::{self, Rules},
+    periods::{
+        metered::{self, Dated},
+        usage::{self, Rules},
+    },
     rating,
     store::Store,
 };
@@ -22,15 +25,15 @@ use std::{
 const MONTHS_BACK: usize = 24;
 
 /// What was asked for, with the rules that were in force then: those of the file for now, those kept in the store for a stated time.
-struct Asked {
-    store: Store,
-    as_of: Ts,
-    rules: Rules,
-    zone: chrono_tz::Tz,
+pub(super) struct Asked {
+    pub(super) store: Store,
+    pub(super) as_of: Ts,
+    pub(super) rules: Rules,
+    pub(super) zone: chrono_tz::Tz,
 }
 
 impl Asked {
-    async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
+    pub(super) async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
         let store = open_store(config).await?;
         let now = store.now().await?;
         Ok(match as_of {
@@ -51,7 +54,7 @@ impl Asked {
 }
 
 /// The month in a zone; says what is wrong and gives the exit code when there is none.
-fn parse_month(month: &str, zone: chrono_tz::Tz) -> Result<Period, u8> {
+pub(super) fn parse_month(month: &str, zone: chrono_tz::Tz) -> Result<Period, u8> {
     Period::month(month, zone).map_err(|e| {
         eprintln!("plimsoll: {e}");
         exit::USAGE
@@ -99,7 +102,7 @@ pub(super) async fn usage(
     Ok(exit::DONE)
 }
 
-fn listed(tenants: &BTreeSet<&str>) -> String {
+pub(super) fn listed(tenants: &BTreeSet<&str>) -> String {
     if tenants.is_empty() {
         return "it has no usage at all".to_owned();
     }
@@ -132,7 +135,14 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
     };
     let found =
         cli::explain::find(&asked.store, &asked.rules, &wanted.id, &months, asked.as_of).await?;
+    let line = match (&found, book_of(&asked, &config, wanted.as_of).await?) {
+        (None, Some(book)) => super::bill::explain(&asked, &config, &book, &months, wanted).await?,
+        _ => false,
+    };
     asked.store.close().await?;
+    if line {
+        return Ok(exit::DONE);
+    }
     let Some(explanation) = found else {
         let searched = match (months.last(), months.first()) {
             (Some(from), Some(to)) if from != to => format!("{from} to {to}"),
@@ -140,7 +150,7 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
             _ => "no month".to_owned(),
         };
         eprintln!(
-            "plimsoll: no usage line has the id {} (searched: {searched}); `plimsoll usage --format json` lists ids, and a line of a stated --as-of needs the same one here",
+            "plimsoll: no line has the id {} (searched: {searched}); `plimsoll usage --format json` and `plimsoll bill --format json` list ids, and a line of a stated --as-of needs the same one here",
             wanted.id
         );
         return Ok(exit::PART);
@@ -179,7 +189,8 @@ pub(super) async fn export(
     let asked = Asked::open(&config, as_of).await?;
     let period = Period::month(month, asked.zone)?;
     settle(&asked, &config).await?;
-    let computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+    let Dated { metered, computed } =
+        metered::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
     let book = book_of(&asked, &config, as_of).await?;
     let definitions = definition_hashes(&asked.store, asked.as_of).await?;
     asked.store.close().await?;
@@ -187,36 +198,26 @@ pub(super) async fn export(
         eprintln!("plimsoll: nothing was written: {objection}");
         return Ok(exit::PART);
     }
-    let charges = match book
+    let rated = match book
         .as_ref()
-        .map(|b| rating::rate(&computed.usage, b, &period))
+        .map(|b| rating::rate(&metered, b, &period, &config.tenancy.contracts))
         .transpose()
     {
-        Ok(charges) => charges,
+        Ok(rated) => rated,
         Err(unpriced) => {
-            eprintln!(
-                "plimsoll: nothing was written: {} lines of {period} have no price:",
-                unpriced.len()
-            );
-            for u in &unpriced {
-                eprintln!("  {u}");
-            }
+            tell_unpriced("nothing was written", &period, &unpriced);
             return Ok(exit::PART);
         }
     };
-    for ((source, _), reasons) in &computed.unattributed {
-        for reason in reasons {
-            eprintln!("plimsoll: unattributed in {source}: {reason}");
-        }
-    }
-    let rated = charges
-        .as_deref()
+    tell_unattributed(&computed);
+    let priced = rated
+        .as_ref()
         .zip(book.as_ref())
-        .map(|(charges, book)| export::Rated { charges, book });
+        .map(|(rated, book)| export::Priced { rated, book });
     let export = export::Export {
-        usage: &computed.usage,
+        metered: &metered,
         period: &period,
-        rated,
+        priced,
         definitions: &definitions,
         facts: &computed.facts,
     };
@@ -231,6 +232,24 @@ pub(super) async fn export(
         writeln!(stdout, "{}", path.display())?;
     }
     Ok(exit::DONE)
+}
+
+/// Says which usage has no price.
+pub(super) fn tell_unpriced(so: &str, period: &Period, unpriced: &[rating::Unpriced]) {
+    let n = unpriced.len();
+    eprintln!("plimsoll: {so}: {n} lines of {period} have no price:");
+    for u in unpriced {
+        eprintln!("  {u}");
+    }
+}
+
+/// Says what nobody owns, and why.
+pub(super) fn tell_unattributed(computed: &usage::Computed) {
+    for ((source, _), reasons) in &computed.unattributed {
+        for reason in reasons {
+            eprintln!("plimsoll: unattributed in {source}: {reason}");
+        }
+    }
 }
 
 /// Keeps what decides usage besides facts, by hash and with the store's time.
@@ -256,7 +275,11 @@ async fn definition_hashes(store: &Store, as_of: Ts) -> Result<BTreeMap<String, 
 }
 
 /// The price book: the file's for now, the kept one for a stated time.
-async fn book_of(asked: &Asked, config: &Config, as_of: Option<Ts>) -> Result<Option<PriceBook>> {
+pub(super) async fn book_of(
+    asked: &Asked,
+    config: &Config,
+    as_of: Option<Ts>,
+) -> Result<Option<PriceBook>> {
     let kept = match as_of {
         Some(t) => asked.store.definition("prices", t).await?,
         None => None,
@@ -264,7 +287,7 @@ async fn book_of(asked: &Asked, config: &Config, as_of: Option<Ts>) -> Result<Op
     let Some((hash, body, _)) = kept else {
         return Ok(config.prices.clone());
     };
-    match config::book::from_text(&format!("price book {hash}"), &body) {
+    match config::book::from_text(&format!("price book {hash}"), &body, Some(asked.zone)) {
         Ok(book) => Ok(Some(book)),
         Err(problems) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -70,6 +70,15 @@ pub enum TableFormat {
     Json,
 }
 
+/// Forms of bills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BillFormat {
+    /// For people: the lines of one price together.
+    Table,
+    /// Every line, one JSON document.
+    Json,
+}
+
 /// Forms of answers for people or programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TextFormat {
@@ -146,10 +155,36 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "table")]
         format: TableFormat,
     },
-    /// From a usage line to spans, facts, passes and raw objects.
+    /// What tenants have to pay for a month: so far, and projected.
+    #[command(
+        after_help = "Exit code 1: usage without a price; each flavor and project is named.\n\n\
+        Examples:\n  plimsoll bill --month 2026-10\n  plimsoll bill --month 2026-10 --tenant norrland-kommun --format json\n  \
+        plimsoll bill --month 2026-10 --draft prices-2027.yaml"
+    )]
+    Bill {
+        /// The month, in the provider's time zone.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: String,
+        /// Only this tenant.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Compare with this price book: who wins, who loses. Its validity does not matter, but that of its prices does.
+        #[arg(long, value_name = "BOOK")]
+        draft: Option<PathBuf>,
+        /// From what was stored until then, by the book kept then; default: now.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: BillFormat,
+    },
+    /// Price books: compile one, print it, quote by it. Needs no configuration.
+    #[command(subcommand)]
+    Prices(Prices),
+    /// From a line of usage, a bill or an export to spans, facts, passes and raw objects.
     #[command(after_help = "Example: plimsoll explain 3f0c6e... --month 2026-10 --raw")]
     Explain {
-        /// Id of a usage line.
+        /// Id of a line of usage, a bill or an export.
         id: String,
         /// The line's month; without it the last 24 months are searched, the latest first.
         #[arg(long, value_name = "YYYY-MM")]
@@ -222,6 +257,66 @@ pub enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// What `prices` does.
+#[derive(Debug, Subcommand)]
+pub enum Prices {
+    /// Compile a book: units, dimensions, overlaps, gaps, ties, tiers, and its worked examples.
+    #[command(
+        after_help = "Exit codes: 0 accepted; 2 refused, with every mistake at its line and column.\n\n\
+        Example: plimsoll prices check deploy/prices/nordic-2026.yaml"
+    )]
+    Check {
+        /// Price book (YAML).
+        book: PathBuf,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "text")]
+        format: TextFormat,
+    },
+    /// Print the price list.
+    #[command(after_help = "Example: plimsoll prices page deploy/prices/nordic-2026.yaml")]
+    Page {
+        /// Price book (YAML).
+        book: PathBuf,
+        /// With what this contract has agreed.
+        #[arg(long)]
+        contract: Option<String>,
+    },
+    /// Price a described usage.
+    #[command(
+        after_help = "A use is METER [DIMENSION=VALUE...] [QUANTITY [UNIT]] [for LENGTH]; by default one, all month.\n\n\
+        Example: plimsoll prices quote deploy/prices/nordic-2026.yaml --month 2026-10 \\\n    \
+        --use 'compute.instance flavor=b2.c2r4 3 instance' --use 'compute.instance flavor=b2.c8r32 for 48h' --subscribe SUPPORT-standard"
+    )]
+    Quote {
+        /// Price book (YAML).
+        book: PathBuf,
+        /// What is used; may be given again.
+        #[arg(long = "use", value_name = "USE")]
+        uses: Vec<String>,
+        /// The month, in the book's calendar; default: the present one.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: Option<String>,
+        /// By what this contract has agreed; default: the list.
+        #[arg(long)]
+        contract: Option<String>,
+        /// A fee or percentage that is taken too, SKU or SKU=TIMES; may be given again.
+        #[arg(long, value_name = "SKU", value_parser = subscription)]
+        subscribe: Vec<(String, u32)>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: BillFormat,
+    },
+}
+
+/// Reads `--subscribe`: a SKU, or `SKU=TIMES`.
+fn subscription(text: &str) -> Result<(String, u32), String> {
+    let (sku, times) = text.split_once('=').unwrap_or((text, "1"));
+    let times = times.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+        format!("`{times}` is not how many: write SUPPORT-standard or BAAS-small.fixed=2")
+    })?;
+    Ok((sku.to_owned(), times))
 }
 
 /// Options of `engine`.

@@ -1,14 +1,17 @@
 //! `plimsoll explain`: from a usage line to spans, facts, passes and the raw objects behind them.
 
-use super::args::TextFormat;
+use super::{args::TextFormat, bill::Shown};
 use crate::{
     domain::{
         Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow,
+        bill::{Bill, Line},
         fact::kind,
+        money::{exact_text, units_to_text},
         usage::{Piece, UsageRowJson, readable},
     },
     fold::{self, measure},
     periods::usage::{self, Rules, UsageError},
+    rating,
     store::{FactQuery, Store},
 };
 use serde::Serialize;
@@ -315,6 +318,72 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         if raw {
             writeln!(out, "{body}")?;
         }
+    }
+    Ok(())
+}
+
+/// Prints what a line of a bill is made of: its price, its arithmetic, and the usage rows behind it.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn print_line(
+    shown: &Shown<'_>,
+    bill: &Bill,
+    line: &Line,
+    format: TextFormat,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let rows = line
+        .rows
+        .all()
+        .iter()
+        .map(|i| &shown.metered.usage.rows[*i]);
+    let json = super::bill::line_json(shown, bill, line);
+    let exact = exact_text(&line.exact.to_rational());
+    let book = shown.book;
+    let item = &book.items[line.item];
+    if format == TextFormat::Json {
+        let rows: Vec<UsageRowJson<'_>> = rows.map(UsageRowJson::from).collect();
+        let doc = json!({
+            "month": shown.period.to_string(), "as_of": shown.metered.usage.as_of.to_string(), "book": book.name, "book_sha256": book.hash,
+            "tenant": bill.tenant, "contract": bill.contract, "line": json, "exact_amount": exact, "usage": rows,
+        });
+        serde_json::to_writer_pretty(&mut *out, &doc)?;
+        return writeln!(out);
+    }
+    let (quantity, unit) = rating::quantity_text(line, book, shown.metered);
+    writeln!(out, "{} in {}: {}", item.sku, shown.period, item.name)?;
+    writeln!(out, "  tenant {} · contract {}", bill.tenant, bill.contract)?;
+    writeln!(out, "  price book {} (sha256 {})", book.name, book.hash)?;
+    writeln!(out, "  {} .. {}", line.from, line.to)?;
+    let price = rating::unit_price(line, book);
+    writeln!(out, "  {quantity} {unit} at {price} = {exact}")?;
+    let amount = units_to_text(line.amount, book.decimals);
+    writeln!(
+        out,
+        "  rounded to {} decimals: {amount} {}",
+        book.decimals, book.currency
+    )?;
+    writeln!(out, "\nUsage rows (plimsoll explain ID)")?;
+    for r in rows {
+        let (q, unit) = readable(r.quantity, &r.unit);
+        let dimensions: Vec<String> = r
+            .dimensions
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        writeln!(
+            out,
+            "  {}  {} {} ({}) {}  {q} {unit}",
+            r.id,
+            r.meter,
+            r.resource,
+            r.resource_name,
+            dimensions.join(" ")
+        )?;
+    }
+    if line.rows.all().is_empty() {
+        writeln!(out, "  none: it is charged by time, or of other lines")?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The command line: arguments, and what each command prints. One file a subcommand.
 
 pub mod args;
+pub mod bill;
 pub mod check;
 pub mod explain;
+pub mod prices;
 pub mod progress;
 pub mod usage;
 

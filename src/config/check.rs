@@ -78,7 +78,7 @@ impl Holds {
             rules: config.tenancy.rules.iter().map(rules).sum(),
             contracts: config.tenancy.contracts.len(),
             book: config.prices.as_ref().map(|b| b.name.clone()),
-            prices: config.prices.as_ref().map_or(0, |b| b.prices.len()),
+            prices: config.prices.as_ref().map_or(0, |b| b.prices().count()),
         }
     }
 }

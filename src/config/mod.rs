@@ -144,7 +144,7 @@ fn sections(
     let prices = raw
         .prices
         .and_then(|p| c.part(p, &top.key("prices")))
-        .and_then(|p| sections::prices(c, &p));
+        .and_then(|p| sections::prices(c, &p, zone));
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));

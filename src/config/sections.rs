@@ -12,6 +12,7 @@ use crate::domain::{
     fact::kind,
     meter::{BadMeters, Counts, Kind},
 };
+use chrono_tz::Tz;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -173,7 +174,7 @@ fn known_meters(asked: &BTreeMap<String, Counts>) -> String {
 }
 
 /// Judges the price book that is named.
-pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices) -> Option<PriceBook> {
+pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option<PriceBook> {
     let path = Path::default().key("prices").key("book");
     let file = c.beside(&raw.book);
     if !file.is_file() {
@@ -184,7 +185,7 @@ pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices) -> Option<PriceBook
         );
         return None;
     }
-    let (book, problems) = book::judge(&file);
+    let (book, problems) = book::judge(&file, Some(zone));
     c.problems.extend(problems);
     book
 }

@@ -1,6 +1,7 @@
 //! Ground floor: the vocabulary every room shares. Pure: no clock, no I/O, no async.
 
 pub mod batch;
+pub mod bill;
 pub mod decimal;
 pub mod digest;
 pub mod fact;

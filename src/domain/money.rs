@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::{One as _, Signed as _, Zero as _};
+use num_traits::{One as _, Signed as _, ToPrimitive as _, Zero as _};
 
 /// An exact amount.
 pub type Rational = BigRational;
@@ -45,9 +45,9 @@ pub enum Rounding {
     HalfEven,
 }
 
-/// Rounds to so many decimals and writes it with exactly as many: `1.50`. The one declared rounding.
+/// Rounds to so many decimals: whole units of the last decimal. The one declared rounding.
 #[must_use]
-pub fn round_to_text(value: &Rational, decimals: u32, mode: Rounding) -> String {
+pub fn round_to_units(value: &Rational, decimals: u32, mode: Rounding) -> BigInt {
     let scaled = (value * Rational::from_integer(BigInt::from(10).pow(decimals))).abs();
     let floor = scaled.floor().to_integer();
     let rest = &scaled - Rational::from_integer(floor.clone());
@@ -58,18 +58,145 @@ pub fn round_to_text(value: &Rational, decimals: u32, mode: Rounding) -> String 
         std::cmp::Ordering::Equal => mode == Rounding::HalfUp || (&floor % 2u8) == BigInt::one(),
     };
     let units = if up { floor + 1 } else { floor };
-    let minus = if value.is_negative() && !units.is_zero() {
-        "-"
-    } else {
-        ""
-    };
-    let width = decimals as usize + 1;
-    let digits = format!("{units:0>width$}");
+    if value.is_negative() { -units } else { units }
+}
+
+/// Rounds to so many decimals and writes it with exactly as many: `1.50`.
+#[must_use]
+pub fn round_to_text(value: &Rational, decimals: u32, mode: Rounding) -> String {
+    text_of(&round_to_units(value, decimals, mode).to_string(), decimals)
+}
+
+/// Units of the last decimal as money is written: `150` with two decimals is `1.50`.
+#[must_use]
+pub fn units_to_text(units: i128, decimals: u32) -> String {
+    text_of(&units.to_string(), decimals)
+}
+
+fn text_of(units: &str, decimals: u32) -> String {
+    let (minus, digits) = units
+        .strip_prefix('-')
+        .map_or(("", units), |digits| ("-", digits));
     if decimals == 0 {
         return format!("{minus}{digits}");
     }
+    let width = decimals as usize + 1;
+    let digits = format!("{digits:0>width$}");
     let (whole, part) = digits.split_at(digits.len() - decimals as usize);
     format!("{minus}{whole}.{part}")
+}
+
+/// An exact fraction: two 128-bit integers while they suffice, which is nearly always, else as large as it needs.
+#[derive(Debug, Clone)]
+pub enum Exact {
+    /// Numerator and denominator (above 0), not reduced.
+    Small(i128, i128),
+    /// Beyond 128 bits.
+    Big(Rational),
+}
+
+impl Exact {
+    /// Nothing.
+    pub const ZERO: Self = Self::Small(0, 1);
+
+    /// `quantity x rate`.
+    #[must_use]
+    pub fn of(quantity: i128, rate: &Rate) -> Self {
+        let small = rate
+            .small
+            .and_then(|(num, den)| Some((quantity.checked_mul(num)?, den)));
+        match small {
+            Some((num, den)) => Self::Small(num, den),
+            None => Self::Big(Rational::from_integer(quantity.into()) * &rate.exact),
+        }
+    }
+
+    /// As a reduced fraction.
+    #[must_use]
+    pub fn to_rational(&self) -> Rational {
+        match self {
+            Self::Small(num, den) => Rational::new((*num).into(), (*den).into()),
+            Self::Big(r) => r.clone(),
+        }
+    }
+
+    /// Rounded to units of the last decimal; `None` when that leaves 128 bits.
+    #[must_use]
+    pub fn round(&self, decimals: u32, mode: Rounding) -> Option<i128> {
+        if let Self::Small(num, den) = self
+            && let Some(units) = round_small(*num, *den, decimals, mode)
+        {
+            return Some(units);
+        }
+        round_to_units(&self.to_rational(), decimals, mode).to_i128()
+    }
+}
+
+/// [`Exact::round`] in 128 bits; `None` where they do not suffice.
+fn round_small(num: i128, den: i128, decimals: u32, mode: Rounding) -> Option<i128> {
+    let scaled = num
+        .checked_abs()?
+        .checked_mul(10_i128.checked_pow(decimals)?)?;
+    let (floor, rest) = (scaled / den, scaled % den);
+    let up = match rest.cmp(&(den - rest)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => mode == Rounding::HalfUp || floor % 2 == 1,
+    };
+    let units = floor + i128::from(up);
+    Some(if num < 0 { -units } else { units })
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_rational() == other.to_rational()
+    }
+}
+
+impl Eq for Exact {}
+
+impl From<Rational> for Exact {
+    fn from(r: Rational) -> Self {
+        match (r.numer().to_i128(), r.denom().to_i128()) {
+            (Some(num), Some(den)) => Self::Small(num, den),
+            _ => Self::Big(r),
+        }
+    }
+}
+
+/// Money per base unit of a quantity, made ready to multiply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    exact: Rational,
+    small: Option<(i128, i128)>,
+}
+
+impl From<Rational> for Rate {
+    fn from(exact: Rational) -> Self {
+        let small = exact.numer().to_i128().zip(exact.denom().to_i128());
+        Self { exact, small }
+    }
+}
+
+/// The exact sum of many amounts: those of one denominator are added as integers, so that there is one division a denominator.
+#[must_use]
+pub fn exact_sum<'a>(amounts: impl IntoIterator<Item = &'a Exact>) -> Rational {
+    let mut big = Rational::zero();
+    let mut sums: std::collections::BTreeMap<i128, i128> = std::collections::BTreeMap::new();
+    for amount in amounts {
+        let Exact::Small(num, den) = amount else {
+            big += amount.to_rational();
+            continue;
+        };
+        let sum = sums.entry(*den).or_default();
+        match sum.checked_add(*num) {
+            Some(s) => *sum = s,
+            None => big += amount.to_rational(),
+        }
+    }
+    sums.into_iter().fold(big, |total, (den, num)| {
+        total + Rational::new(num.into(), den.into())
+    })
 }
 
 /// A rational as text that loses nothing: `427.20` as `2136/5`, whole numbers bare.
@@ -102,6 +229,11 @@ mod tests {
                 even,
                 "{text}"
             );
+            for (mode, want) in [(Rounding::HalfUp, up), (Rounding::HalfEven, even)] {
+                let units = Exact::from(v.clone()).round(decimals, mode).unwrap();
+                assert_eq!(units_to_text(units, decimals), want, "{text}");
+                assert_eq!(Exact::Big(v.clone()).round(decimals, mode), Some(units));
+            }
         }
         for bad in ["", ".", "1.", ".5", "1e3", "1,5", "--1", "0x1", "١"] {
             assert!(parse_decimal(bad).is_err(), "{bad}");

@@ -97,7 +97,7 @@ pub struct Money {
     pub currency: String,
     /// Lines that have a price.
     pub lines: u64,
-    /// Sum of the lines as rounded.
+    /// The total: the sum of the lines as rounded, and of the line of rounding where there is one.
     pub amount: String,
     /// Sum of the exact amounts, as a fraction.
     pub exact: String,
@@ -114,7 +114,7 @@ impl Manifest {
         format: Format,
         files: Vec<FileEntry>,
     ) -> Result<Self, ExportError> {
-        let usage = export.usage;
+        let usage = export.usage();
         Ok(Self {
             format: format.as_str().to_owned(),
             month: usage.month.clone(),
@@ -125,14 +125,14 @@ impl Manifest {
             created_by: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
             facts: export.facts.to_owned(),
             definitions: export.definitions.clone(),
-            book: export.rated.map(|r| BookEntry {
+            book: export.priced.map(|r| BookEntry {
                 name: r.book.name.clone(),
                 sha256: r.book.hash.clone(),
                 currency: r.book.currency.clone(),
                 decimals: r.book.decimals,
                 rounding: r.book.rounding,
             }),
-            rows: usage.rows.len(),
+            rows: files.iter().map(|f| f.rows).sum(),
             meters: sums(&usage.rows)?,
             files,
         })

@@ -9,15 +9,12 @@ mod manifest;
 mod names;
 mod row;
 
-use crate::{
-    domain::{
-        Period, PriceBook,
-        money::{BadDecimal, Rational},
-        ownership::UNATTRIBUTED,
-        price::Charge,
-        usage::Usage,
-    },
-    rating,
+use crate::domain::{
+    Period, PriceBook, UsageRow,
+    bill::{Bill, Metered, Rated, Rows},
+    money::{exact_sum, exact_text, units_to_text},
+    ownership::UNATTRIBUTED,
+    usage::Usage,
 };
 use files::{FileWriter, Staging};
 use std::{
@@ -33,22 +30,29 @@ pub use row::{COLUMNS, Row};
 #[derive(Debug, Clone)]
 pub struct Export<'a> {
     /// The usage of the period.
-    pub usage: &'a Usage,
+    pub metered: &'a Metered,
     /// The period it is of.
     pub period: &'a Period,
     /// What it costs; `None` where no price book is configured.
-    pub rated: Option<Rated<'a>>,
+    pub priced: Option<Priced<'a>>,
     /// Hashes of what decided it besides facts: `tenancy`, `meters`, `prices`, ...
     pub definitions: &'a BTreeMap<String, String>,
     /// Hash of the facts it stands on.
     pub facts: &'a str,
 }
 
-/// The charges of the same usage, row by row, and the book they were made with.
+impl<'a> Export<'a> {
+    /// The usage, without its times.
+    pub(crate) const fn usage(&self) -> &'a Usage {
+        &self.metered.usage
+    }
+}
+
+/// The bills of the same usage, and the book they were made with.
 #[derive(Debug, Clone, Copy)]
-pub struct Rated<'a> {
-    /// As [`rating::rate`] gives them.
-    pub charges: &'a [Charge],
+pub struct Priced<'a> {
+    /// As [`crate::rating::rate`] gives them.
+    pub rated: &'a Rated,
     /// The book.
     pub book: &'a PriceBook,
 }
@@ -114,17 +118,14 @@ pub enum ExportError {
         /// Of the period.
         period: String,
     },
-    /// Charges of other usage.
+    /// Bills of other usage.
     #[error(
-        "export: the charges are not those of this usage (they differ at row {row}): rate the same usage again"
+        "export: the bills are not those of this usage (they differ at row {row}): rate the same usage again"
     )]
-    OtherCharges {
+    OtherBills {
         /// The first row that differs, from 0.
         row: usize,
     },
-    /// A charge whose amount is no number.
-    #[error("export: an amount is broken: {0}")]
-    Amount(#[from] BadDecimal),
     /// A sum beyond 128 bits.
     #[error(
         "export: the sum of {meter} does not fit into 128 bits: a level must be wrong, look at its largest rows"
@@ -141,42 +142,55 @@ pub enum ExportError {
 /// Who pays, as files are cut by it: (tenant, contract).
 type Payer = (String, String);
 
+/// A line of a file.
+#[derive(Debug, Clone, Copy)]
+enum Entry<'a> {
+    /// Usage that is measured, not sold; by its row.
+    Usage(usize),
+    /// A line of a bill.
+    Line(&'a Bill, &'a crate::domain::bill::Line),
+    /// What rounding added to a bill.
+    Rounding(&'a Bill),
+}
+
+/// What goes into one file.
+#[derive(Default)]
+struct Content<'a> {
+    entries: Vec<Entry<'a>>,
+    /// The rows of the usage in it.
+    rows: Vec<usize>,
+    bill: Option<&'a Bill>,
+}
+
 /// Writes the files of a month into `out`, which is made if need be.
 ///
 /// They are written beside one another in a hidden directory in `out` first, synced, and then renamed into place, the manifest last: a run that breaks
-/// leaves the files that were there. Files of the same names are replaced, others stay. **Memory usage**: one number a row; rows are streamed.
+/// leaves the files that were there. Files of the same names are replaced, others stay. **Memory usage**: some numbers a row; rows are streamed.
 ///
 /// # Errors
 /// [`ExportError`], when nothing is left behind (but for a hidden directory after a kill).
 pub fn write(export: &Export<'_>, format: Format, out: &Path) -> Result<Written, ExportError> {
     check(export)?;
-    let mut payers: BTreeMap<Payer, Vec<usize>> = BTreeMap::new();
-    for (i, row) in export.usage.rows.iter().enumerate() {
-        let payer = if row.tenant == UNATTRIBUTED {
-            (UNATTRIBUTED.to_owned(), String::new())
-        } else {
-            (row.tenant.clone(), row.contract.clone())
-        };
-        payers.entry(payer).or_default().push(i);
-    }
-    let names = names::of(&export.usage.month, payers.keys(), format.as_str());
+    let contents = contents(export);
+    let names = names::of(&export.usage().month, contents.keys(), format.as_str());
     let staging = Staging::new(out)?;
-    let mut entries = Vec::with_capacity(payers.len());
-    for ((payer, rows), name) in payers.iter().zip(names) {
-        let file = write_rows(export, format, rows, staging.create(&name)?)?.finish()?;
-        let money = export.rated.map(|r| money(r, rows)).transpose()?;
-        entries.push(FileEntry {
+    let mut files = Vec::with_capacity(contents.len());
+    for ((payer, content), name) in contents.iter().zip(names) {
+        let lines = &content.entries;
+        let file = write_rows(export, format, lines, staging.create(&name)?)?.finish()?;
+        let rows = content.rows.iter().map(|&i| &export.usage().rows[i]);
+        files.push(FileEntry {
             name,
             tenant: payer.0.clone(),
             contract: payer.1.clone(),
-            rows: rows.len(),
+            rows: lines.len(),
             bytes: file.bytes,
             sha256: file.sha256,
-            meters: manifest::sums(rows.iter().map(|&i| &export.usage.rows[i]))?,
-            money,
+            meters: manifest::sums(rows)?,
+            money: export.priced.map(|p| money(p.book, content.bill)),
         });
     }
-    let manifest = Manifest::new(export, format, entries)?;
+    let manifest = Manifest::new(export, format, files)?;
     let mut file = staging.create(Manifest::NAME)?;
     file.all(format!("{}\n", serde_json::to_string_pretty(&manifest)?).as_bytes())?;
     file.finish()?;
@@ -191,18 +205,87 @@ pub fn write(export: &Export<'_>, format: Format, out: &Path) -> Result<Written,
     })
 }
 
+fn payer_of(row: &UsageRow) -> Payer {
+    if row.tenant == UNATTRIBUTED {
+        (UNATTRIBUTED.to_owned(), String::new())
+    } else {
+        (row.tenant.clone(), row.contract.clone())
+    }
+}
+
+/// The lines of each payer's file: what is of one row in the order of rows, then what is of many or of none.
+fn contents<'a>(export: &Export<'a>) -> BTreeMap<Payer, Content<'a>> {
+    let mut contents: BTreeMap<Payer, Content<'a>> = BTreeMap::new();
+    for (i, row) in export.usage().rows.iter().enumerate() {
+        contents.entry(payer_of(row)).or_default().rows.push(i);
+    }
+    let Some(Priced { rated, .. }) = export.priced else {
+        for content in contents.values_mut() {
+            content.entries = content.rows.iter().map(|i| Entry::Usage(*i)).collect();
+        }
+        return contents;
+    };
+    for &i in &rated.unsold {
+        let content = contents
+            .entry(payer_of(&export.usage().rows[i]))
+            .or_default();
+        content.entries.push(Entry::Usage(i));
+    }
+    for bill in &rated.bills {
+        let payer = (bill.tenant.clone(), bill.contract.clone());
+        let content = contents.entry(payer).or_default();
+        content.bill = Some(bill);
+        content
+            .entries
+            .extend(bill.lines.iter().map(|l| Entry::Line(bill, l)));
+        if bill.rounding != 0 {
+            content.entries.push(Entry::Rounding(bill));
+        }
+    }
+    let place = |e: &Entry<'_>| match e {
+        Entry::Usage(i) => *i,
+        Entry::Line(_, line) => match line.rows {
+            Rows::One(i) => i,
+            Rows::Many(_) => usize::MAX,
+        },
+        Entry::Rounding(_) => usize::MAX,
+    };
+    for content in contents.values_mut() {
+        content.entries.sort_by_key(place);
+    }
+    contents
+}
+
 fn check(export: &Export<'_>) -> Result<(), ExportError> {
-    let (usage, period) = (export.usage.month.clone(), export.period.to_string());
+    let (usage, period) = (export.usage().month.clone(), export.period.to_string());
     if usage != period {
         return Err(ExportError::Month { usage, period });
     }
-    let Some(Rated { charges, .. }) = export.rated else {
+    let Some(Priced { rated, .. }) = export.priced else {
         return Ok(());
     };
-    let rows = &export.usage.rows;
-    let differs = charges.iter().zip(rows).position(|(c, r)| c.usage != *r);
-    match differs.or_else(|| (charges.len() != rows.len()).then(|| charges.len().min(rows.len()))) {
-        Some(row) => Err(ExportError::OtherCharges { row }),
+    let rows = &export.usage().rows;
+    let mut seen = vec![false; rows.len()];
+    let mut see = |i: usize, bill: Option<&Bill>| match rows.get(i) {
+        Some(row) => {
+            let payer = payer_of(row);
+            seen[i] = bill.is_none_or(|b| b.tenant == payer.0 && b.contract == payer.1);
+            seen[i]
+        }
+        None => false,
+    };
+    let lines = rated
+        .bills
+        .iter()
+        .flat_map(|b| b.lines.iter().map(move |l| (b, l)));
+    let billed = lines.flat_map(|(b, l)| l.rows.all().iter().map(move |i| (*i, Some(b))));
+    for (row, bill) in billed.chain(rated.unsold.iter().map(|i| (*i, None))) {
+        if !see(row, bill) {
+            return Err(ExportError::OtherBills { row });
+        }
+    }
+    match seen.iter().position(|s| !s) {
+        Some(row) => Err(ExportError::OtherBills { row }),
         None => Ok(()),
     }
 }
@@ -210,7 +293,7 @@ fn check(export: &Export<'_>) -> Result<(), ExportError> {
 fn write_rows(
     export: &Export<'_>,
     format: Format,
-    rows: &[usize],
+    entries: &[Entry<'_>],
     mut file: FileWriter,
 ) -> Result<FileWriter, ExportError> {
     let path = file.path().to_owned();
@@ -225,15 +308,15 @@ fn write_rows(
                 .terminator(csv::Terminator::CRLF)
                 .from_writer(&mut file);
             csv.write_record(COLUMNS).map_err(|e| failed(e.into()))?;
-            for &i in rows {
-                csv.write_record(Row::new(export, i).csv())
+            for entry in entries {
+                csv.write_record(Row::new(export, entry).csv())
                     .map_err(|e| failed(e.into()))?;
             }
             csv.flush().map_err(failed)?;
         }
         Format::Jsonl => {
-            for &i in rows {
-                file.all(serde_json::to_string(&Row::new(export, i))?.as_bytes())?;
+            for entry in entries {
+                file.all(serde_json::to_string(&Row::new(export, entry))?.as_bytes())?;
                 file.all(b"\n")?;
             }
         }
@@ -241,16 +324,19 @@ fn write_rows(
     Ok(file)
 }
 
-fn money(rated: Rated<'_>, rows: &[usize]) -> Result<Money, ExportError> {
-    let total = rating::total(rows.iter().map(|&i| &rated.charges[i]), rated.book)?;
-    let text = |r: &Rational| crate::domain::money::exact_text(r);
-    Ok(Money {
-        currency: rated.book.currency.clone(),
-        lines: total.lines,
-        amount: total.amount,
-        exact: text(&total.exact),
-        rounding: text(&total.rounding),
-    })
+fn money(book: &PriceBook, bill: Option<&Bill>) -> Money {
+    let lines = bill.map_or(&[][..], |b| &b.lines);
+    let exact = exact_sum(lines.iter().map(|l| &l.exact));
+    let amount = units_to_text(bill.map_or(0, |b| b.total), book.decimals);
+    let rounding =
+        crate::domain::money::parse_decimal(&amount).map_or_else(|_| exact.clone(), |a| a - &exact);
+    Money {
+        currency: book.currency.clone(),
+        lines: lines.len() as u64,
+        amount,
+        exact: exact_text(&exact),
+        rounding: exact_text(&rounding),
+    }
 }
 
 #[cfg(test)]

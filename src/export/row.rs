@@ -1,8 +1,13 @@
 //! One line of an export, and how a cell of CSV is written so that no spreadsheet runs it.
 
-use super::Export;
+use super::{Entry, Export};
 use crate::{
-    domain::{UsageRow, money::exact_text},
+    domain::{
+        UsageRow,
+        bill::{Bill, Line},
+        money::{exact_text, units_to_text},
+        price::ItemKind,
+    },
     rating,
 };
 use schemars::JsonSchema;
@@ -35,7 +40,8 @@ pub const COLUMNS: [&str; 22] = [
     "id",
 ];
 
-/// A line: the usage of one meter by one resource, and what it costs. What has no price has null from `sku` to `currency`.
+/// A line: the usage of one meter by one resource, and what it costs. What has no price has null from `sku` to `currency`. What is charged for many
+/// resources together, or for none (tiers, fees, percentages, rounding), has nothing from `scope` to `resource_name`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "A line of an export of plimsoll")]
 pub struct Row<'a> {
@@ -59,9 +65,9 @@ pub struct Row<'a> {
     /// Its name for people.
     pub resource_name: &'a str,
     /// Meter: `compute.vcpu`.
-    pub meter: &'a str,
+    pub meter: Cow<'a, str>,
     /// What may be priced apart.
-    pub dimensions: &'a BTreeMap<String, String>,
+    pub dimensions: Cow<'a, BTreeMap<String, String>>,
     /// SKU of the price.
     pub sku: Option<&'a str>,
     /// The price's name for people.
@@ -70,7 +76,7 @@ pub struct Row<'a> {
     #[schemars(regex(pattern = r"^-?[0-9]+$"))]
     pub quantity: String,
     /// UCUM unit of the quantity: `s`, `By.s`.
-    pub unit: &'a str,
+    pub unit: Cow<'a, str>,
     /// `16.91 EUR per 1 instance per 30d`.
     pub unit_price: Option<String>,
     /// The amount before rounding, as a fraction: `1691/100`.
@@ -78,7 +84,7 @@ pub struct Row<'a> {
     pub exact_amount: Option<String>,
     /// The amount as rounded by the book: `16.91`.
     #[schemars(regex(pattern = r"^-?[0-9]+(\.[0-9]+)?$"))]
-    pub amount: Option<&'a str>,
+    pub amount: Option<String>,
     /// ISO 4217.
     pub currency: Option<&'a str>,
     /// Seconds observed.
@@ -86,22 +92,30 @@ pub struct Row<'a> {
     /// Seconds that should have been observed.
     pub expected_s: i64,
     /// The line's id, the same wherever and whenever it is computed: `plimsoll explain ID`.
-    pub id: &'a str,
+    pub id: Cow<'a, str>,
 }
 
 impl<'a> Row<'a> {
-    /// The line of the usage row at `i`.
-    pub(super) fn new(export: &Export<'a>, i: usize) -> Self {
-        let usage: &UsageRow = &export.usage.rows[i];
-        let priced = export.rated.and_then(|r| {
-            let charge = &r.charges[i];
-            charge
-                .price
-                .as_ref()
-                .map(|price| (price, charge, r.book.currency.as_str()))
-        });
+    /// The line of an entry.
+    pub(super) fn new(export: &Export<'a>, entry: &Entry<'a>) -> Self {
+        let rows = &export.usage().rows;
+        match entry {
+            Entry::Usage(i) => Self::usage(export, &rows[*i]),
+            Entry::Line(bill, line) => Self::line(export, bill, line),
+            Entry::Rounding(bill) => {
+                let mut row = Self::of_nothing(export, bill);
+                row.sku = Some(rating::ROUNDING);
+                row.description = Some("Rounding");
+                row.price(export, bill.rounding);
+                row.id = Cow::Owned(rating::rounding_id(&export.usage().month, bill));
+                row
+            }
+        }
+    }
+
+    fn usage(export: &Export<'a>, usage: &'a UsageRow) -> Self {
         Self {
-            month: &export.usage.month,
+            month: &export.usage().month,
             contract: &usage.contract,
             tenant: &usage.tenant,
             scope: &usage.scope,
@@ -110,19 +124,82 @@ impl<'a> Row<'a> {
             kind: &usage.kind,
             resource: &usage.resource,
             resource_name: &usage.resource_name,
-            meter: &usage.meter,
-            dimensions: &usage.dimensions,
-            sku: priced.map(|(price, ..)| price.sku.as_str()),
-            description: priced.map(|(price, ..)| price.name.as_str()),
+            meter: Cow::Borrowed(&usage.meter),
+            dimensions: Cow::Borrowed(&usage.dimensions),
+            sku: None,
+            description: None,
             quantity: usage.quantity.to_string(),
-            unit: &usage.unit,
-            unit_price: priced.map(|(price, _, currency)| rating::unit_price(price, currency)),
-            exact_amount: priced.map(|(_, charge, _)| exact_text(&charge.exact)),
-            amount: priced.map(|(_, charge, _)| charge.amount.as_str()),
-            currency: priced.map(|(.., currency)| currency),
+            unit: Cow::Borrowed(&usage.unit),
+            unit_price: None,
+            exact_amount: None,
+            amount: None,
+            currency: None,
             observed_s: usage.observed_s,
             expected_s: usage.expected_s,
-            id: &usage.id,
+            id: Cow::Borrowed(&usage.id),
+        }
+    }
+
+    /// What is of a bill, and of no resource.
+    fn of_nothing(export: &Export<'a>, bill: &'a Bill) -> Self {
+        Self {
+            month: &export.usage().month,
+            contract: &bill.contract,
+            tenant: &bill.tenant,
+            scope: "",
+            scope_name: "",
+            source: "",
+            kind: "",
+            resource: "",
+            resource_name: "",
+            meter: Cow::Borrowed(""),
+            dimensions: Cow::Owned(BTreeMap::new()),
+            sku: None,
+            description: None,
+            quantity: "1".to_owned(),
+            unit: Cow::Borrowed("1"),
+            unit_price: None,
+            exact_amount: None,
+            amount: None,
+            currency: None,
+            observed_s: 0,
+            expected_s: 0,
+            id: Cow::Borrowed(""),
+        }
+    }
+
+    fn line(export: &Export<'a>, bill: &'a Bill, line: &'a Line) -> Self {
+        let rows = &export.usage().rows;
+        let Some(priced) = export.priced else {
+            return Self::of_nothing(export, bill);
+        };
+        let item = &priced.book.items[line.item];
+        let mut row = match rating::one_resource(line, priced.book) {
+            Some(i) => Self::usage(export, &rows[i]),
+            None => Self::of_nothing(export, bill),
+        };
+        if let ItemKind::Usage(price) = &item.kind
+            && !matches!(line.rows, crate::domain::bill::Rows::One(_))
+        {
+            row.meter = Cow::Owned(price.of.meters().join(" "));
+            row.dimensions = Cow::Borrowed(&price.matches);
+        }
+        let (quantity, unit) = rating::quantity_text(line, priced.book, export.metered);
+        (row.quantity, row.unit) = (quantity, Cow::Owned(unit));
+        row.sku = Some(&item.sku);
+        row.description = Some(&item.name);
+        row.unit_price = Some(rating::unit_price(line, priced.book));
+        row.exact_amount = Some(exact_text(&line.exact.to_rational()));
+        row.price(export, line.amount);
+        (row.observed_s, row.expected_s) = (line.observed_s, line.expected_s);
+        row.id = Cow::Owned(rating::id(line, bill, priced.book, export.metered));
+        row
+    }
+
+    fn price(&mut self, export: &Export<'a>, amount: i128) {
+        if let Some(priced) = export.priced {
+            self.amount = Some(units_to_text(amount, priced.book.decimals));
+            self.currency = Some(&priced.book.currency);
         }
     }
 
@@ -140,19 +217,19 @@ impl<'a> Row<'a> {
             cell(self.kind),
             cell(self.resource),
             cell(self.resource_name),
-            cell(self.meter),
-            cell(&dimensions(self.dimensions)),
+            cell(&self.meter),
+            cell(&dimensions(&self.dimensions)),
             cell_or_empty(self.sku),
             cell_or_empty(self.description),
             self.quantity.clone(),
-            cell(self.unit),
+            cell(&self.unit),
             cell_or_empty(self.unit_price.as_deref()),
             self.exact_amount.clone().unwrap_or_default(),
-            self.amount.unwrap_or_default().to_owned(),
+            self.amount.clone().unwrap_or_default(),
             cell_or_empty(self.currency),
             self.observed_s.to_string(),
             self.expected_s.to_string(),
-            cell(self.id),
+            cell(&self.id),
         ]
     }
 }

@@ -4,9 +4,13 @@ use super::*;
 use crate::domain::{
     Ts, UsageRow,
     digest::sha256_hex,
-    money::{Rounding, parse_decimal},
-    price::{Price, PricePeriod, PriceUnit},
+    money::{Rational, Rounding, parse_decimal},
+    price::{
+        Charged, Count, Fee, Item, ItemKind, Measured, Price, PricePeriod, PriceUnit, Quantity,
+        Scheme,
+    },
 };
+use crate::rating;
 use chrono_tz::Europe::Stockholm;
 use proptest::prelude::*;
 use std::fs;
@@ -68,22 +72,42 @@ fn usage() -> Usage {
 
 fn book() -> PriceBook {
     let price = Price {
-        sku: "FLAVOR-b2.c1r2".into(),
-        name: "boot from volume".into(),
-        meter: "compute.instance".into(),
+        of: Measured::Meter("compute.instance".into()),
         matches: BTreeMap::from([("flavor".to_owned(), "b2.c1r2".to_owned())]),
         amount: parse_decimal("16.91").unwrap(),
         amount_text: "16.91".into(),
         per_quantity: Rational::from_integer(1.into()),
         unit: PriceUnit::Instance,
         period: PricePeriod::Days30,
+        count: Count::Exact,
+        quantity: Quantity::Total,
+        included: Rational::from_integer(0.into()),
+        scheme: Scheme::Flat,
+    };
+    let fee = Fee {
+        amount: parse_decimal("1.30").unwrap(),
+        amount_text: "1.30".into(),
+        period: PricePeriod::Month,
+        charged: Charged::EveryContract,
+    };
+    let item = |sku: &str, name: &str, kind| Item {
+        sku: sku.into(),
+        name: name.into(),
+        from: None,
+        to: None,
+        terms: None,
+        kind,
     };
     PriceBook {
         name: "EUR 2026".into(),
         currency: "EUR".into(),
         decimals: 2,
         rounding: Rounding::HalfUp,
-        prices: vec![price],
+        total_step: Some(10),
+        items: vec![
+            item("FLAVOR-b2.c1r2", "boot from volume", ItemKind::Usage(price)),
+            item("ACCOUNT", "account", ItemKind::Fee(fee)),
+        ],
         hash: "b00c".into(),
         ..PriceBook::default()
     }
@@ -93,22 +117,27 @@ fn october() -> Period {
     Period::month("2026-10", Stockholm).unwrap()
 }
 
+fn rated(metered: &Metered) -> Rated {
+    rating::rate(metered, &book(), &october(), &BTreeMap::new()).unwrap()
+}
+
 fn export(usage: &Usage, priced: bool, format: Format, out: &Path) -> Result<Written, ExportError> {
     let (book, period) = (book(), october());
-    let charges = rating::rate(usage, &book, &period).unwrap();
+    let metered = Metered::undated(usage.clone());
+    let rated = rated(&metered);
     let definitions = BTreeMap::from([
         ("meters".to_owned(), "3e7e".to_owned()),
         ("tenancy".to_owned(), "7e2a".to_owned()),
     ]);
-    let rated = priced.then_some(Rated {
-        charges: &charges,
+    let priced = priced.then_some(Priced {
+        rated: &rated,
         book: &book,
     });
     write(
         &Export {
-            usage,
+            metered: &metered,
             period: &period,
-            rated,
+            priced,
             definitions: &definitions,
             facts: "fac7",
         },
@@ -315,20 +344,17 @@ fn a_run_that_breaks_leaves_what_was_there() {
 
 #[test]
 fn what_does_not_belong_together_is_refused() {
-    let (usage, book, period) = (usage(), book(), october());
-    let mut charges = rating::rate(&usage, &book, &period).unwrap();
+    let (metered, book, period) = (Metered::undated(usage()), book(), october());
+    let good = rated(&metered);
     let definitions = BTreeMap::new();
     let dir = tempfile::tempdir().unwrap();
-    let try_with = |charges: &[Charge], period: &Period| {
-        let rated = Some(Rated {
-            charges,
-            book: &book,
-        });
+    let try_with = |rated: &Rated, period: &Period| {
+        let priced = Some(Priced { rated, book: &book });
         write(
             &Export {
-                usage: &usage,
+                metered: &metered,
                 period,
-                rated,
+                priced,
                 definitions: &definitions,
                 facts: "",
             },
@@ -338,20 +364,24 @@ fn what_does_not_belong_together_is_refused() {
     };
     let september = Period::month("2026-09", Stockholm).unwrap();
     assert!(matches!(
-        try_with(&charges, &september),
+        try_with(&good, &september),
         Err(ExportError::Month { .. })
     ));
-    let last = charges.pop().unwrap();
-    assert!(matches!(
-        try_with(&charges, &period),
-        Err(ExportError::OtherCharges { row: 3 })
-    ));
-    charges.insert(0, last);
-    assert!(matches!(
-        try_with(&charges, &period),
-        Err(ExportError::OtherCharges { row: 0 })
-    ));
+    let refused = |rated: &Rated| match try_with(rated, &period) {
+        Err(ExportError::OtherBills { row }) => row,
+        other => panic!("{other:?}"),
+    };
+    let mut less = good.clone();
+    less.bills.pop();
+    assert_eq!(refused(&less), 3, "a row without a bill");
+    let mut swapped = good.clone();
+    swapped.bills[0].contract = "CO-009".into();
+    assert_eq!(refused(&swapped), 0, "a row on another's bill");
+    let mut more = good.clone();
+    more.unsold.push(9);
+    assert_eq!(refused(&more), 9, "a row that is not there");
     assert!(read(dir.path()).is_empty());
+    assert!(try_with(&good, &period).is_ok());
 }
 
 fn file_names(payers: &[(&str, &str)]) -> Vec<String> {

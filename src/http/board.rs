@@ -3,8 +3,11 @@
 use super::overview::{Overview, Reasons};
 use crate::{
     config::Config,
-    domain::{Period, Ts, price::Charge, usage::Usage},
-    periods::usage::{self, Computed, Rules, UsageError},
+    domain::{Period, Ts, bill::Rated, usage::Usage},
+    periods::{
+        metered::{self, Dated},
+        usage::{Rules, UsageError},
+    },
     rating,
     store::{ListStatus, Store},
 };
@@ -41,7 +44,7 @@ pub struct Figures {
     /// Usage.
     pub usage: Usage,
     /// Its prices; `None` while no price book is configured.
-    pub charges: Option<Vec<Charge>>,
+    pub rated: Option<Rated>,
     /// Why usage could not be priced, in words; then there are no charges.
     pub unpriced: Vec<String>,
     /// Why scopes are nobody's.
@@ -63,8 +66,8 @@ impl StoreBoard {
 }
 
 impl StoreBoard {
-    async fn computed(&self, period: &Period, as_of: Ts) -> Result<Computed, UsageError> {
-        usage::compute(&self.store, &Rules::of(&self.config)?, period, as_of).await
+    async fn computed(&self, period: &Period, as_of: Ts) -> Result<Dated, UsageError> {
+        metered::compute(&self.store, &Rules::of(&self.config)?, period, as_of).await
     }
 }
 
@@ -80,21 +83,23 @@ impl Board for StoreBoard {
     fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>> {
         Box::pin(async move {
             let as_of = self.now().await?;
-            let computed = self
+            let Dated { metered, computed } = self
                 .computed(&period, as_of)
                 .await
                 .map_err(|e| e.to_string())?;
-            let usage = computed.usage;
             let book = self.config.prices.as_ref();
-            let rated = book.map(|b| rating::rate(&usage, b, &period)).transpose();
-            let (charges, unpriced) = match (book.and_then(|b| b.objection(&period)), rated) {
+            let tenants = &self.config.tenancy.contracts;
+            let rated = book
+                .map(|b| rating::rate(&metered, b, &period, tenants))
+                .transpose();
+            let (rated, unpriced) = match (book.and_then(|b| b.objection(&period)), rated) {
                 (Some(objection), _) => (None, vec![objection]),
-                (None, Ok(charges)) => (charges, Vec::new()),
+                (None, Ok(rated)) => (rated, Vec::new()),
                 (None, Err(unpriced)) => (None, unpriced.iter().map(ToString::to_string).collect()),
             };
             Ok(Figures {
-                usage,
-                charges,
+                usage: metered.usage,
+                rated,
                 unpriced,
                 reasons: computed.unattributed,
             })

@@ -9,17 +9,19 @@ use super::{
 use crate::{
     config::{Config, Source},
     domain::{
-        Period, Tenancy, Ts, UsageRow,
+        Period, PriceBook, Tenancy, Ts, UsageRow,
+        bill::{Bill, Rated},
         fact::kind,
-        money::{Rational, parse_decimal},
+        money::Rational,
         ownership::UNATTRIBUTED,
-        price::Charge,
         tenancy::Rule,
     },
     fold::measure::UNOBSERVED,
+    rating,
     store::ListStatus,
 };
 use chrono_tz::Tz;
+use num_bigint::BigInt;
 use num_traits::Zero as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +96,7 @@ pub struct Sums {
     pub gpu_s: i128,
     /// Everything beside servers.
     pub beside: Beside,
-    /// The sum of the priced lines, each rounded as the book says.
+    /// Of a tenant, its bill; of a resource, the lines that are of it alone.
     pub cost: Rational,
     /// Seconds of servers that were observed: once a server and second, not once a meter.
     pub observed_s: i128,
@@ -180,30 +182,39 @@ impl Overview {
     ) -> Self {
         let Figures {
             usage,
-            charges,
+            rated,
             unpriced,
             reasons,
         } = figures;
-        let amounts = amounts(charges.as_deref().unwrap_or_default());
+        let book = config.prices.as_ref();
+        let costs = rated
+            .as_ref()
+            .zip(book)
+            .map(|(rated, book)| Costs::of(rated, book, &usage.rows))
+            .unwrap_or_default();
         let (nobodys, owned): (Vec<_>, Vec<_>) =
             usage.rows.iter().partition(|r| r.tenant == UNATTRIBUTED);
         let lists = reach::list_rows(config, lists, usage.as_of);
         let read: BTreeSet<&str> = lists.iter().map(|l| l.status.cloud.as_str()).collect();
-        let unattributed = unattributed(config, &nobodys, &amounts, &reasons);
-        let total = Sums::of(usage.rows.iter(), &amounts);
+        let mut unattributed = unattributed(config, &nobodys, &costs.rows, &reasons);
+        if let Some(u) = &mut unattributed {
+            u.sums.cost = costs.bill(UNATTRIBUTED, "");
+        }
+        let mut total = Sums::of(usage.rows.iter(), &costs.rows);
+        total.cost = costs.bills.values().sum();
         Self {
             month: Month::of(period, usage.as_of),
             as_of: usage.as_of,
             money: config
                 .prices
                 .as_ref()
-                .filter(|_| charges.is_some())
+                .filter(|_| rated.is_some())
                 .map(|b| Money {
                     currency: b.currency.clone(),
                     decimals: b.decimals,
                     book: b.name.clone(),
                 }),
-            tenants: tenants(&owned, &amounts),
+            tenants: tenants(&owned, &costs),
             unread: config
                 .sources
                 .iter()
@@ -282,17 +293,37 @@ impl Sums {
     }
 }
 
-/// Rounded amounts by usage row. What has no price is measured and not sold: it has no amount.
-fn amounts(charges: &[Charge]) -> BTreeMap<&str, Rational> {
-    let mut by_row: BTreeMap<&str, Rational> = BTreeMap::new();
-    for c in charges.iter().filter(|c| c.price.is_some()) {
-        if let Ok(amount) = parse_decimal(&c.amount) {
-            *by_row
-                .entry(c.usage.id.as_str())
-                .or_insert_with(Rational::zero) += amount;
+/// What a month costs: by usage row, as far as lines are of one resource; and by bill, with fees, tiers and rounding. What is measured and not sold has no
+/// amount.
+#[derive(Default)]
+struct Costs<'a> {
+    rows: BTreeMap<&'a str, Rational>,
+    bills: BTreeMap<(&'a str, &'a str), Rational>,
+}
+
+impl<'a> Costs<'a> {
+    fn of(rated: &'a Rated, book: &PriceBook, rows: &'a [UsageRow]) -> Self {
+        let money = |units: i128| Rational::new(units.into(), BigInt::from(10).pow(book.decimals));
+        let mut costs = Self::default();
+        for bill in &rated.bills {
+            let Bill {
+                tenant, contract, ..
+            } = bill;
+            costs.bills.insert((tenant, contract), money(bill.total));
+            for line in &bill.lines {
+                if let Some(i) = rating::one_resource(line, book) {
+                    let cost = costs.rows.entry(&rows[i].id).or_insert_with(Rational::zero);
+                    *cost += money(line.amount);
+                }
+            }
         }
+        costs
     }
-    by_row
+
+    fn bill(&self, tenant: &str, contract: &str) -> Rational {
+        let bill = self.bills.get(&(tenant, contract));
+        bill.cloned().unwrap_or_else(Rational::zero)
+    }
 }
 
 fn grouped<'a, K: Ord>(
@@ -306,20 +337,25 @@ fn grouped<'a, K: Ord>(
     groups
 }
 
-fn tenants(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<TenantRow> {
-    grouped(rows, |r| (&r.tenant, &r.contract))
-        .into_iter()
+/// Who used something, or owes something all the same.
+fn tenants(rows: &[&UsageRow], costs: &Costs<'_>) -> Vec<TenantRow> {
+    let mut all = grouped(rows, |r| (r.tenant.as_str(), r.contract.as_str()));
+    for (tenant, contract) in costs.bills.keys().filter(|(t, _)| *t != UNATTRIBUTED) {
+        all.entry((tenant, contract)).or_default();
+    }
+    all.into_iter()
         .map(|((tenant, contract), rows)| {
-            let mut top = resources(&rows, amounts);
+            let mut top = resources(&rows, &costs.rows);
             let more = top.len().saturating_sub(TOP);
             top.truncate(TOP);
-            let mut things = beside::things(&rows, amounts);
+            let mut things = beside::things(&rows, &costs.rows);
             let more_things = things.len().saturating_sub(TOP);
             things.truncate(TOP);
-            let sums = Sums::of(rows.into_iter(), amounts);
+            let mut sums = Sums::of(rows.into_iter(), &costs.rows);
+            sums.cost = costs.bill(tenant, contract);
             TenantRow {
-                tenant: tenant.clone(),
-                contract: contract.clone(),
+                tenant: tenant.to_owned(),
+                contract: contract.to_owned(),
                 sums,
                 top,
                 more,

@@ -5,12 +5,14 @@ use crate::{
     config::{Config, Credentials, Http, Metering, OpenStack, Secret, Source, Store, StoreAt},
     domain::{
         Outcome, Pass, PassMode, Period, PriceBook, Tenancy, Ts, UsageRow,
+        bill::{Metered, Rated},
         money::{Rounding, parse_decimal},
         ownership::UNATTRIBUTED,
-        price::{Charge, Price, PricePeriod, PriceUnit},
+        price::{Count, Item, ItemKind, Measured, Price, PricePeriod, PriceUnit, Quantity, Scheme},
         tenancy::Rule,
         usage::Usage,
     },
+    rating,
     store::ListStatus,
 };
 use futures::future::BoxFuture;
@@ -57,7 +59,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
         currency: "EUR".into(),
         decimals: 2,
         rounding: Rounding::HalfUp,
-        prices: vec![],
+        items: prices(),
         hash: String::new(),
         ..PriceBook::default()
     };
@@ -165,34 +167,35 @@ pub(super) fn usage(servers: &[Server<'_>]) -> Usage {
 }
 
 /// Every vCPU hour at 0.0123 EUR; nothing else is sold.
-pub(super) fn charges(usage: &Usage) -> Vec<Charge> {
+fn prices() -> Vec<Item> {
     let amount = parse_decimal("0.0123").unwrap();
     let price = Price {
-        sku: "VCPU".into(),
-        name: "vCPU".into(),
-        meter: "compute.vcpu".into(),
+        of: Measured::Meter("compute.vcpu".into()),
         matches: BTreeMap::new(),
-        amount: amount.clone(),
+        amount,
         amount_text: "0.0123".into(),
         per_quantity: parse_decimal("1").unwrap(),
         unit: PriceUnit::Vcpu,
         period: PricePeriod::Hour,
+        count: Count::Exact,
+        quantity: Quantity::Total,
+        included: parse_decimal("0").unwrap(),
+        scheme: Scheme::Flat,
     };
-    let charge = |row: &UsageRow| {
-        let sold = row.meter == "compute.vcpu";
-        let exact = &amount * num_rational::BigRational::new(row.quantity.into(), 3600.into());
-        Charge {
-            usage: row.clone(),
-            price: sold.then(|| price.clone()),
-            amount: if sold {
-                crate::domain::money::round_to_text(&exact, 2, Rounding::HalfUp)
-            } else {
-                String::new()
-            },
-            exact,
-        }
-    };
-    usage.rows.iter().map(charge).collect()
+    vec![Item {
+        sku: "VCPU".into(),
+        name: "vCPU".into(),
+        from: None,
+        to: None,
+        terms: None,
+        kind: ItemKind::Usage(price),
+    }]
+}
+
+fn rated(usage: &Usage) -> Rated {
+    let book = config(&[], true).prices.unwrap();
+    let metered = Metered::undated(usage.clone());
+    rating::rate(&metered, &book, &october(), &BTreeMap::new()).unwrap()
 }
 
 pub(super) fn status(list: &str, mode: PassMode, outcome: Outcome, age_s: i64) -> ListStatus {
@@ -342,7 +345,7 @@ pub(super) fn four_tenants() -> Vec<Server<'static>> {
 pub(super) fn figures(servers: &[Server<'_>], priced: bool) -> Figures {
     let usage = usage(servers);
     Figures {
-        charges: priced.then(|| charges(&usage)),
+        rated: priced.then(|| rated(&usage)),
         usage,
         unpriced: vec![],
         reasons: Reasons::new(),

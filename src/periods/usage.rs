@@ -217,6 +217,20 @@ pub async fn compute(
     period: &Period,
     as_of: Ts,
 ) -> Result<Computed, UsageError> {
+    compute_each(store, rules, period, as_of, |_, _, _| {}).await
+}
+
+/// The same, showing each resource as it is measured.
+///
+/// # Errors
+/// [`UsageError`].
+pub async fn compute_each(
+    store: &Store,
+    rules: &Rules,
+    period: &Period,
+    as_of: Ts,
+    mut each: impl FnMut(&Timeline, &Scopes, &measure::Window),
+) -> Result<Computed, UsageError> {
     let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
     let query = FactQuery {
@@ -243,6 +257,7 @@ pub async fn compute(
             as_of,
         };
         sums.add(&t, name_of(&t), &rules.meters, &scopes, &window);
+        each(&t, &scopes, &window);
     })
     .await?;
     if sums.overflowed {

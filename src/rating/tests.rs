@@ -1,8 +1,13 @@
 //! Tests of rating, with figures computed by hand.
 
 use super::*;
-use crate::domain::{Ts, money::Rounding};
+use crate::domain::{
+    money::{Rounding, exact_text, parse_decimal, units_to_text},
+    price::{Count, PriceUnit, Quantity, Scheme},
+    usage::Usage,
+};
 use chrono_tz::Europe::Stockholm;
+use num_traits::Zero as _;
 use proptest::prelude::*;
 
 const DAYS_30: i128 = 2_592_000;
@@ -45,21 +50,39 @@ fn price(
     amount: &str,
     unit: PriceUnit,
     period: PricePeriod,
-) -> Price {
-    Price {
-        sku: sku.into(),
-        name: format!("about {sku}"),
-        meter: meter.into(),
+) -> Item {
+    let price = Price {
+        of: Measured::Meter(meter.into()),
         matches: dims(matches),
         amount: parse_decimal(amount).unwrap(),
         amount_text: amount.into(),
         per_quantity: Rational::from_integer(1.into()),
         unit,
         period,
+        count: Count::Exact,
+        quantity: Quantity::Total,
+        included: Rational::zero(),
+        scheme: Scheme::Flat,
+    };
+    Item {
+        sku: sku.into(),
+        name: format!("about {sku}"),
+        from: None,
+        to: None,
+        terms: None,
+        kind: ItemKind::Usage(price),
     }
 }
 
-fn b2(sku: &str, matches: &[(&str, &str)], amount: &str) -> Price {
+/// Per so many units.
+fn per(mut item: Item, quantity: i64) -> Item {
+    if let ItemKind::Usage(p) = &mut item.kind {
+        p.per_quantity = Rational::from_integer(quantity.into());
+    }
+    item
+}
+
+fn b2(sku: &str, matches: &[(&str, &str)], amount: &str) -> Item {
     price(
         sku,
         "compute.instance",
@@ -70,13 +93,13 @@ fn b2(sku: &str, matches: &[(&str, &str)], amount: &str) -> Price {
     )
 }
 
-fn book(prices: Vec<Price>) -> PriceBook {
+fn book(items: Vec<Item>) -> PriceBook {
     PriceBook {
         name: "EUR 2026".into(),
         currency: "EUR".into(),
         decimals: 2,
         rounding: Rounding::HalfUp,
-        prices,
+        items,
         hash: "b00c".into(),
         ..PriceBook::default()
     }
@@ -91,14 +114,25 @@ fn usage(rows: Vec<UsageRow>) -> Usage {
     }
 }
 
-/// (exact, rounded) of one row at one price.
-fn rated(row: UsageRow, price: Price) -> (String, String) {
-    let charges = rate(&usage(vec![row]), &book(vec![price]), &october()).unwrap();
-    (exact_text(&charges[0].exact), charges[0].amount.clone())
+fn rate_rows(rows: Vec<UsageRow>, book: &PriceBook) -> Result<Rated, Vec<Unpriced>> {
+    rate(
+        &Metered::undated(usage(rows)),
+        book,
+        &october(),
+        &BTreeMap::new(),
+    )
 }
 
-fn problems(rows: Vec<UsageRow>, prices: Vec<Price>) -> Vec<String> {
-    rate(&usage(rows), &book(prices), &october())
+/// (exact, rounded) of one row at one price.
+fn rated(row: UsageRow, price: Item) -> (String, String) {
+    let rated = rate_rows(vec![row], &book(vec![price])).unwrap();
+    let line = &rated.bills[0].lines[0];
+    let exact = exact_text(&line.exact.to_rational());
+    (exact, units_to_text(line.amount, 2))
+}
+
+fn problems(rows: Vec<UsageRow>, prices: Vec<Item>) -> Vec<String> {
+    rate_rows(rows, &book(prices))
         .unwrap_err()
         .iter()
         .map(ToString::to_string)
@@ -205,22 +239,25 @@ fn a_gigabyte_is_not_a_gibibyte() {
 
 #[test]
 fn a_price_may_be_per_many_and_an_amount_has_no_period() {
-    let mut p = price(
-        "OUT",
-        "network.bytes_out",
-        &[],
-        "5",
-        PriceUnit::Gb,
-        PricePeriod::Once,
+    let p = per(
+        price(
+            "OUT",
+            "network.bytes_out",
+            &[],
+            "5",
+            PriceUnit::Gb,
+            PricePeriod::Once,
+        ),
+        1_000,
     );
-    p.per_quantity = Rational::from_integer(1_000.into());
-    assert_eq!(unit_price(&p, "EUR"), "5 EUR per 1000 GB");
+    let shown = |p: &Item| sku_price(p, &book(vec![]));
+    assert_eq!(shown(&p), "5 EUR per 1000 GB");
     assert_eq!(
         rated(row("network.bytes_out", "By", "x", 250_000_000_000), p),
         ("5/4".into(), "1.25".into())
     );
     assert_eq!(
-        unit_price(&b2("B", &[], "16.91"), "EUR"),
+        shown(&b2("B", &[], "16.91")),
         "16.91 EUR per 1 instance per 30d"
     );
 }
@@ -237,9 +274,11 @@ fn the_most_specific_price_wins() {
         row("compute.instance", "s", "b2", 1),
         row("compute.instance", "s", "l2", 1),
     ];
-    let skus = |prices: Vec<Price>| -> Vec<String> {
-        let charges = rate(&usage(rows.clone()), &book(prices), &october()).unwrap();
-        charges.into_iter().map(|c| c.price.unwrap().sku).collect()
+    let skus = |prices: Vec<Item>| -> Vec<String> {
+        let book = book(prices);
+        let rated = rate_rows(rows.clone(), &book).unwrap();
+        let lines = rated.bills[0].lines.iter();
+        lines.map(|l| book.items[l.item].sku.clone()).collect()
     };
     assert_eq!(skus(prices.clone()), ["B2-ACTIVE", "ANY"]);
     assert_eq!(
@@ -287,20 +326,12 @@ fn a_price_in_another_unit_is_refused_not_applied() {
         PricePeriod::Hour,
     );
     insta::assert_snapshot!(problems(vec![row("compute.vcpu", "{vcpu}.s", "b2", 5)], vec![gb])[0], @"price book `EUR 2026` has `GB` per 1 GB per hour, but compute.vcpu is counted in {vcpu}.s, used by web-1 (s1) in project Default/alpha of tenant Acme: correct the price's unit or period");
-    let mut nothing = b2("ZERO", &[], "1");
-    nothing.per_quantity = Rational::zero();
-    assert!(
-        problems(vec![row("compute.instance", "s", "b2", 5)], vec![nothing])[0]
-            .contains("`ZERO` per 0 units")
-    );
-
-    let fits = |unit: &str, per, period| fits_unit(unit, &price("x", "m", &[], "1", per, period));
     use PricePeriod::{Days30, Once};
     use PriceUnit::{Gb, Instance, Vcpu};
     for (unit, per, period) in [
         ("s", Instance, Days30),
-        ("{address}.s", Instance, Days30),
-        ("{request}", Instance, Once),
+        ("{snapshot}.s", Instance, Days30),
+        ("{message}", Instance, Once),
         ("By", Gb, Once),
     ] {
         assert!(fits(unit, per, period), "{unit}");
@@ -325,69 +356,82 @@ fn what_is_not_sold_or_not_used_needs_no_price() {
         row("compute.instance", "s", "odd", 0),
         row("compute.instance", "s", "b2", 0),
     ];
-    let charges = rate(
-        &usage(rows),
-        &book(vec![b2("B2", &[("flavor", "b2")], "4")]),
-        &october(),
-    )
-    .unwrap();
-    let got: Vec<_> = charges
-        .iter()
-        .map(|c| (c.price.as_ref().map(|p| p.sku.as_str()), c.amount.as_str()))
-        .collect();
-    assert_eq!(got, [(None, ""), (None, ""), (Some("B2"), "0.00")]);
+    let rated = rate_rows(rows, &book(vec![b2("B2", &[("flavor", "b2")], "4")])).unwrap();
+    assert_eq!(rated.unsold, [0, 1]);
+    let lines = &rated.bills[0].lines;
+    assert_eq!((lines.len(), lines[0].rows.all()), (1, &[2][..]));
+    assert_eq!(lines[0].amount, 0);
 }
 
 #[test]
-fn totals_sum_rounded_lines_and_tell_what_rounding_did() {
-    // Three lines of 0.005 EUR: each rounds to 0.01; their exact sum would round to 0.02.
+fn the_total_is_that_of_the_lines_or_of_the_invoice() {
+    // Three lines of 0.005 EUR: each rounds to 0.01; their exact sum is 0.015, which rounds to 0.02.
     let mut rows = vec![row("compute.instance", "s", "b2", DAYS_30); 3];
     rows.push(UsageRow {
         tenant: "unattributed".into(),
-        contract: String::new(),
         ..rows[0].clone()
     });
-    let book = book(vec![b2("B2", &[], "0.005")]);
-    let charges = rate(&usage(rows), &book, &october()).unwrap();
-    let totals = totals(&charges, &book).unwrap();
-    let acme = &totals[&("Acme".to_owned(), "CO-001".to_owned())];
-    assert_eq!((acme.lines, acme.amount.as_str()), (3, "0.03"));
-    assert_eq!(
-        (exact_text(&acme.exact), exact_text(&acme.rounding)),
-        ("3/200".into(), "3/200".into())
+    let mut book = book(vec![b2("B2", &[], "0.005")]);
+    let bills = |book: &PriceBook| -> Vec<_> {
+        let rated = rate_rows(rows.clone(), book).unwrap();
+        let bills = rated.bills.into_iter();
+        bills
+            .map(|b| (b.contract, b.lines.len(), b.rounding, b.total))
+            .collect()
+    };
+    let nobody = (String::new(), 1, 0, 1);
+    assert_eq!(bills(&book), [("CO-001".into(), 3, 0, 3), nobody.clone()]);
+    book.round = RoundPer::Invoice;
+    assert_eq!(bills(&book), [("CO-001".into(), 3, -1, 2), nobody]);
+    // To whole euros, with a line of its own.
+    book.total_step = Some(100);
+    assert_eq!(bills(&book)[0], ("CO-001".into(), 3, -3, 0));
+}
+
+#[test]
+fn amounts_and_totals_that_leave_128_bits_are_refused() {
+    let dear = b2("DEAR", &[], "999999999999999999999999999999999999");
+    let found = problems(
+        vec![row("compute.instance", "s", "b2", DAYS_30 * 99_999)],
+        vec![dear],
     );
-    assert_eq!(
-        totals[&("unattributed".to_owned(), String::new())].amount,
-        "0.01"
+    assert!(
+        found[0].contains("`DEAR`, whose amount") && found[0].contains("128 bits"),
+        "{found:?}"
     );
 }
 
-fn exact_sum(rows: Vec<UsageRow>, book: &PriceBook) -> Rational {
-    rate(&usage(rows), book, &october())
-        .unwrap()
-        .iter()
-        .map(|c| &c.exact)
-        .sum()
+fn exact_sum_of(rows: Vec<UsageRow>, book: &PriceBook) -> Rational {
+    let rated = rate_rows(rows, book).unwrap();
+    let lines = rated.bills.iter().flat_map(|b| &b.lines);
+    exact_sum(lines.map(|l| &l.exact))
 }
 
 proptest! {
     #[test]
-    fn splitting_a_row_changes_no_exact_sum(a in any::<i64>(), b in any::<i64>(), cents in 0_u64..10_000_000, per in 1_u64..2_000, month in any::<bool>()) {
+    fn splitting_a_row_changes_no_exact_sum(a in any::<i64>(), b in any::<i64>(), cents in 0_u64..10_000_000, per in 1_i64..2_000, month in any::<bool>()) {
         let period = if month { PricePeriod::Month } else { PricePeriod::Days30 };
-        let mut p = price("V", "volume.capacity", &[], &format!("{}.{:04}", cents / 10_000, cents % 10_000), PriceUnit::Gib, period);
-        p.per_quantity = Rational::from_integer(per.into());
-        let book = book(vec![p]);
+        let p = price("V", "volume.capacity", &[], &format!("{}.{:04}", cents / 10_000, cents % 10_000), PriceUnit::Gib, period);
+        let book = book(vec![self::per(p, per)]);
         let of = |q: i128| row("volume.capacity", "By.s", "x", q);
         let (a, b) = (i128::from(a) << 30, i128::from(b));
-        prop_assert_eq!(exact_sum(vec![of(a + b)], &book), exact_sum(vec![of(a), of(b)], &book));
+        prop_assert_eq!(exact_sum_of(vec![of(a + b)], &book), exact_sum_of(vec![of(a), of(b)], &book));
     }
 
     #[test]
     fn the_order_of_rows_and_prices_is_irrelevant(flavors in prop::collection::vec((prop::sample::select(vec!["a", "b", "c"]), 0_i128..99), 0..8)) {
         let rows: Vec<_> = flavors.into_iter().map(|(f, q)| row("compute.instance", "s", f, q)).collect();
         let prices = vec![b2("A", &[("flavor", "a")], "1"), b2("A2", &[("flavor", "a"), ("state", "active")], "2"), b2("B", &[("flavor", "b")], "3")];
-        let there = rate(&usage(rows.clone()), &book(prices.clone()), &october());
-        let back = rate(&usage(rows.into_iter().rev().collect()), &book(prices.into_iter().rev().collect()), &october());
-        prop_assert_eq!(there, back.map(|mut charges| { charges.reverse(); charges }));
+        let of = |rows: Vec<UsageRow>, prices: Vec<Item>| -> Result<Vec<(String, i128)>, Vec<Unpriced>> {
+            let book = book(prices);
+            rate_rows(rows.clone(), &book).map(|rated| {
+                let lines = rated.bills.iter().flat_map(|b| &b.lines);
+                let mut all: Vec<_> = lines.map(|l| (rows[l.rows.all()[0]].id.clone(), l.amount)).collect();
+                all.sort();
+                all
+            })
+        };
+        let there = of(rows.clone(), prices.clone());
+        prop_assert_eq!(there, of(rows.into_iter().rev().collect(), prices.into_iter().rev().collect()));
     }
 }

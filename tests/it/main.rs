@@ -17,6 +17,7 @@ mod openstack;
 mod order_free;
 mod outage;
 mod pages;
+mod prices;
 mod simulate;
 mod store;
 mod truth;

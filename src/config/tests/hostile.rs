@@ -133,7 +133,7 @@ proptest! {
         }
         let text = String::from_utf8_lossy(&bytes);
         if which == 2 {
-            let (book, problems) = book::judge_text(FilePath::new(file), &text);
+            let (book, problems) = book::judge_text(FilePath::new(file), &text, None);
             prop_assert_eq!(book.is_none(), problems.iter().any(Problem::is_error));
         } else {
             match judge(FilePath::new(file), &text, &Overrides::default(), &env) {

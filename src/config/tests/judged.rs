@@ -248,7 +248,7 @@ prices:
   - {sku: D, name: d, meter: compute.memory, amount: 490, per: 0, unit: GiB, period: none}
   - {sku: E, name: e, meter: compute.vcpu, amount: -1, unit: cpu, period: 30d}
 "#;
-    let (none, problems) = book::judge_text(FilePath::new("b.yaml"), text);
+    let (none, problems) = book::judge_text(FilePath::new("b.yaml"), text, None);
     assert!(none.is_none());
     insta::assert_snapshot!(
         problems
@@ -259,13 +259,14 @@ prices:
     );
 
     let sound = "name: x\ncurrency: EUR\nvalid_from: 2026-02-28\nprices:\n  - {sku: A, name: a, meter: compute.gpu, amount: 16.910, unit: GPU, period: hour}\n";
-    let (book, problems) = book::judge_text(FilePath::new("b.yaml"), sound);
+    let (book, problems) = book::judge_text(FilePath::new("b.yaml"), sound, None);
     assert!(problems.is_empty(), "{problems:?}");
     let book = book.unwrap();
+    let (_, price) = book.prices().next().unwrap();
     assert_eq!(
         (
-            book.prices[0].amount_text.as_str(),
-            book.prices[0].amount.to_string().as_str()
+            price.amount_text.as_str(),
+            price.amount.to_string().as_str()
         ),
         ("16.910", "1691/100")
     );

@@ -1,6 +1,7 @@
 //! The files that ship: accepted, complete, and what they say they are.
 
 use super::*;
+use crate::domain::price::ItemKind;
 
 #[test]
 fn the_commented_example_is_accepted_and_shows_every_key() {
@@ -95,7 +96,7 @@ fn the_quickstart_needs_no_environment() {
         ("sim", "plimsoll", "simulated", 10)
     );
     assert_eq!(config.tenancy.contracts["CO-003"], "aurora-health");
-    assert_eq!(config.prices.unwrap().prices.len(), 29);
+    assert_eq!(config.prices.unwrap().prices().count(), 46);
 }
 
 #[test]
@@ -167,41 +168,46 @@ fn definitions_can_be_read_back() {
     let rules: MeterRules = serde_json::from_str(meters).unwrap();
     assert_eq!(rules.meters, config.meters().unwrap());
     assert_eq!(rules.time_zone, "Europe/Stockholm");
-    assert_eq!(book::from_text("stored", prices).ok(), config.prices);
+    assert_eq!(
+        book::from_text("stored", prices, Some(config.meters.time_zone)).ok(),
+        config.prices
+    );
 }
 
+/// The book is the published list: every line of it, and nothing else.
 #[test]
-fn every_flavor_of_the_list_is_in_the_book() {
-    let book = book::read(FilePath::new("deploy/prices/nordic-2026.yaml")).unwrap();
+fn every_line_of_the_list_is_in_the_book() {
+    let book = book::read(FilePath::new("deploy/prices/nordic-2026.yaml"), None).unwrap();
     let mut reader = csv::ReaderBuilder::new()
         .comment(Some(b'#'))
         .from_path("deploy/prices/price-list-eur.csv")
         .unwrap();
     let rows: Vec<std::collections::BTreeMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();
-    let flavors: Vec<_> = rows
-        .iter()
-        .filter(|r| r["sku"].starts_with("FLAVOR-"))
-        .collect();
-    assert_eq!(
-        (flavors.len(), book.prices.len(), book.currency.as_str()),
-        (29, 29, "EUR")
-    );
-    for row in flavors {
-        let price = book
-            .prices
-            .iter()
-            .find(|p| p.sku == row["sku"])
-            .unwrap_or_else(|| panic!("{row:?}"));
+    assert_eq!((rows.len(), book.items.len()), (49, 49));
+    for row in &rows {
+        let item = book.items.iter().find(|i| i.sku == row["sku"]);
+        let item = item.unwrap_or_else(|| panic!("{row:?}"));
+        let (amount, unit, period) = match &item.kind {
+            ItemKind::Usage(p) => {
+                assert_eq!(p.per_quantity.to_string(), row["per_quantity"], "{row:?}");
+                (p.amount_text.as_str(), p.unit.as_str(), p.period.as_str())
+            }
+            ItemKind::Fee(f) => (f.amount_text.as_str(), "subscription", f.period.as_str()),
+            ItemKind::Percent(p) => {
+                assert_eq!(p.minimum.as_ref().unwrap().to_string(), "150");
+                (p.text.as_str(), "invoice", "month")
+            }
+        };
+        let period = if period == "none" { "" } else { period };
         assert_eq!(
-            (
-                &price.amount_text,
-                price.unit.as_str(),
-                price.period.as_str()
-            ),
-            (&row["amount"], row["unit"].as_str(), row["period"].as_str())
+            (amount, unit, period),
+            (&*row["amount"], &*row["unit"], &*row["period"]),
+            "{row:?}"
         );
-        assert_eq!(price.per_quantity.to_string(), row["per_quantity"]);
-        assert_eq!(price.matches["flavor"], row["sku"]["FLAVOR-".len()..]);
+        if let Some(flavor) = row["sku"].strip_prefix("FLAVOR-") {
+            let (_, price) = book.prices().find(|(i, _)| i.sku == row["sku"]).unwrap();
+            assert_eq!(price.matches["flavor"], flavor);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 fn overview(f: Figures, lists: Vec<ListStatus>) -> Overview {
     Overview::build(
-        &config(&["north-1"], f.charges.is_some()),
+        &config(&["north-1"], f.rated.is_some()),
         &october(),
         f,
         lists,
@@ -173,7 +173,7 @@ fn what_cannot_be_priced_is_said_and_no_cost_is_shown() {
     let f = Figures {
         unpriced: vec!["flavor x has no price".into()],
         usage: usage(&four_tenants()),
-        charges: None,
+        rated: None,
         reasons: Reasons::new(),
     };
     let html = page_of(&Overview::build(

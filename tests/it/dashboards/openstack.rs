@@ -6,7 +6,7 @@ use plimsoll::{
     domain::{
         Aspect, Batch, Evidence, Fact, Known, Outcome, Pass, PassMode, ResourceKey, Ts,
         Value as Held,
-        usage::{Piece, ResourcePieces},
+        usage::{Basis, Piece, ResourcePieces},
     },
     store::Store,
 };
@@ -135,6 +135,7 @@ pub(super) async fn seed_things(store: &Store) {
             end: None,
             level: 7,
             observed: true,
+            basis: Basis::Held,
         };
         ResourcePieces {
             key: ResourceKey {

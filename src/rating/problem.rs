@@ -45,8 +45,13 @@ pub enum Problem {
         /// The meter's UCUM unit.
         unit: String,
     },
-    /// The price is per a quantity of 0.
-    PerNothing {
+    /// The price needs to know when it was used, and the row is a sum over the month.
+    Undated {
+        /// SKU.
+        sku: String,
+    },
+    /// The amount leaves 128 bits.
+    TooLarge {
         /// SKU.
         sku: String,
     },
@@ -107,9 +112,13 @@ impl fmt::Display for Unpriced {
                 f,
                 "price book `{book}` has `{sku}` per {quoted}, but {meter} is counted in {unit}, used by {of}: correct the price's unit or period"
             ),
-            Problem::PerNothing { sku } => write!(
+            Problem::Undated { sku } => write!(
                 f,
-                "price book `{book}` has `{sku}` per 0 units for {what}, used by {of}: correct its per_quantity"
+                "price book `{book}` has `{sku}` by time within the month, but of {what} only the month's sum is known, used by {of}: let the price change with the month, and count in full"
+            ),
+            Problem::TooLarge { sku } => write!(
+                f,
+                "price book `{book}` has `{sku}`, whose amount for {what} does not fit into 128 bits, used by {of}: correct the amount, or look at the level"
             ),
         }
     }
