@@ -11,7 +11,10 @@ use plimsoll::{
         ownership::{Scope, Scopes},
         tenancy::Rule,
     },
-    fold::{self, measure},
+    fold::{
+        self, measure,
+        sums::{Summing as _, Sums},
+    },
     net::Clock,
     simulate::{self, Scenario, World},
     sources::{Parcel, Source},
@@ -304,12 +307,12 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
         as_of: to,
     };
     let meters = Meters::shipped("existence", &BTreeMap::new()).unwrap();
-    let mut sums = measure::Sums::default();
+    let mut sums = Sums::new("a month");
     for t in &servers {
-        sums.add(t, "", &meters, &scopes, &window);
+        sums.add(&t.life(), "", &meters, &scopes, &window);
     }
-    assert!(sums.conserved() && !sums.overflowed);
-    sums.into_rows("a month")
+    assert!(sums.ledger.conserved() && !sums.ledger.overflowed);
+    sums.into_rows()
 }
 
 /// What truly was, added up by a program that shares nothing with the fold.
