@@ -11,13 +11,10 @@
 )]
 
 mod figures;
+mod whole;
 
 use figures::{Figure, keep};
 use futures::{StreamExt as _, stream};
-use plimsoll::{
-    config,
-    store::{Store, engine::Program},
-};
 use serde_json::{Value, json};
 use std::{
     net::TcpListener,
@@ -26,8 +23,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+use whole::{PLIMSOLL, open, run};
 
-const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/scenarios/large.yaml");
 const CONCURRENCY: usize = 8;
 const PAGE: usize = 500;
@@ -224,11 +221,12 @@ impl Script {
     }
 }
 
-/// Runs `plimsoll collect`: the most memory it held, kB. The engine is a process of its own.
+/// Runs `plimsoll collect`: the most memory it held, kB.
 fn collect(dir: &Path, cloud: &Cloud) -> f64 {
     let file = dir.join("bench.yaml");
     std::fs::write(&file, cloud.config()).unwrap();
-    let mut child = Command::new(PLIMSOLL)
+    let mut command = Command::new(PLIMSOLL);
+    command
         .args(["collect", "--config"])
         .arg(&file)
         .arg("--data-dir")
@@ -236,39 +234,13 @@ fn collect(dir: &Path, cloud: &Cloud) -> f64 {
         .env("PLIMSOLL_LOG", "warn")
         .env("PLIMSOLL_BENCH_PASSWORD", &cloud.password)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0.0_f64;
-    loop {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let held = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let held = held.and_then(|l| l.split_whitespace().next()?.parse().ok());
-        most = most.max(held.unwrap_or_default());
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success(), "collect: {ended}");
-            return most;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        .stdout(Stdio::null());
+    run(command)[1]
 }
 
 /// What the passes of Nova's servers say of themselves, the earliest first: (ms, requests, items, facts).
 async fn passes(dir: &Path) -> Vec<[f64; 4]> {
-    let config = config::Store {
-        data_dir: dir.to_owned(),
-        at: config::StoreAt::Embedded {
-            memory_max_bytes: 1 << 30,
-        },
-        insert_timeout_s: 60,
-        spool_max_bytes: 64 << 20,
-    };
-    let program = Program {
-        binary: PLIMSOLL.into(),
-        library: None,
-    };
-    let store = Store::open_with(&config, program).await.unwrap();
+    let store = open(dir).await;
     let sql = "SELECT toFloat64(sum(dateDiff('microsecond', started, finished))) / 1000 AS ms, toFloat64(sum(requests)) AS requests,
             toFloat64(sum(items)) AS items, toFloat64(sum(facts)) AS facts
         FROM passes WHERE list IN ('servers', 'servers.deleted') GROUP BY collector ORDER BY min(started)";

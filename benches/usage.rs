@@ -10,6 +10,7 @@
 )]
 
 mod figures;
+mod whole;
 
 use clickhouse::Client;
 use figures::{Figure, keep};
@@ -17,14 +18,15 @@ use plimsoll::{
     config::{self, Config},
     domain::{Aspect, Batch, Evidence, Fact, Period, Value, digest, fact::kind},
     periods::usage::{self, Rules},
-    store::{FactQuery, Store, engine::Program},
+    store::{FactQuery, Store},
 };
 use std::{
     collections::BTreeMap,
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
+use whole::{PLIMSOLL, open, run};
 
 const SERVERS: usize = 100_000;
 /// Changes of state that an event tells of, in one server's month.
@@ -37,7 +39,6 @@ const ROUNDS: usize = 3;
 const LIMIT_MS: f64 = 2_000.0;
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/quickstart.yaml");
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/usage.yaml");
-const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
 /// All that the fold reads, in the order in which it does.
 const BARE: &str = "SELECT cloud, kind, resource, aspect, at, id, evidence, from, seen, value, label, levels, attrs, stored_at FROM facts
     WHERE kind = 'server' ORDER BY cloud, kind, resource, aspect, at, id SETTINGS optimize_read_in_order = 1";
@@ -51,22 +52,6 @@ fn plimsoll(dir: &Path, args: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     c
-}
-
-async fn open(dir: &Path) -> Store {
-    let config = config::Store {
-        data_dir: dir.to_owned(),
-        at: config::StoreAt::Embedded {
-            memory_max_bytes: 1 << 30,
-        },
-        insert_timeout_s: 120,
-        spool_max_bytes: 64 << 20,
-    };
-    let program = Program {
-        binary: PLIMSOLL.into(),
-        library: None,
-    };
-    Store::open_with(&config, program).await.unwrap()
 }
 
 /// The facts of servers that lived all month and changed as often as is wanted.
@@ -144,25 +129,6 @@ async fn fill(store: &Store, lives: &[Vec<Fact>]) -> usize {
 
 fn ms(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() * 1e3
-}
-
-/// Milliseconds of a command that has to succeed, and the most memory it held, kB.
-fn run(mut command: Command) -> [f64; 2] {
-    let began = Instant::now();
-    let mut child = command.spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0.0_f64;
-    loop {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let held = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let held = held.and_then(|l| l.split_whitespace().next()?.parse().ok());
-        most = most.max(held.unwrap_or_default());
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success(), "{ended}");
-            return [ms(began), most];
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Reads the rows through the client that the store uses, and does nothing with them.
