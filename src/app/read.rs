@@ -4,7 +4,7 @@ use super::{exit, open_store};
 use crate::{
     cli::{self, args},
     config::{self, Config},
-    domain::{Period, PriceBook, Ts, ownership::UNATTRIBUTED},
+    domain::{Period, PriceBook, Ts},
     export,
     periods::{
         metered::{self, Dated},
@@ -74,32 +74,48 @@ pub(super) async fn usage(
     }
     let asked = Asked::open(&config, as_of).await?;
     let period = Period::month(month, asked.zone)?;
-    let mut computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
-    asked.store.close().await?;
-    if let Some(t) = tenant {
-        let known: BTreeSet<&str> = computed
-            .usage
-            .rows
-            .iter()
-            .map(|r| r.tenant.as_str())
-            .collect();
-        let configured = config.tenancy.contracts.values().any(|c| c == t);
-        if !known.contains(t) && !configured {
-            eprintln!(
-                "plimsoll: there is no tenant `{t}` in {period}: {}",
-                listed(&known)
-            );
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if matches!(format, args::TableFormat::Table) {
+        let summary = usage::summarise(&asked.store, &asked.rules, &period, asked.as_of).await?;
+        asked.store.close().await?;
+        let known = summary.totals.by.keys().map(|k| k[0].as_str()).collect();
+        if tenant.is_some_and(|t| is_nobody(&config, t, &known, &period)) {
             return Ok(exit::PART);
         }
-        computed.usage.rows.retain(|r| r.tenant == t);
-        if t != UNATTRIBUTED {
-            computed.unattributed.clear();
+        cli::usage::table(&summary, tenant, &mut out)?;
+    } else {
+        let computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+        asked.store.close().await?;
+        let mut usage = computed.usage;
+        if let Some(t) = tenant {
+            let known = usage.rows.iter().map(|r| r.tenant.as_str()).collect();
+            if is_nobody(&config, t, &known, &period) {
+                return Ok(exit::PART);
+            }
+            usage.rows.retain(|r| r.tenant == t);
+        }
+        match format {
+            args::TableFormat::Csv => cli::usage::csv(&usage, &mut out)?,
+            args::TableFormat::Json | args::TableFormat::Table => {
+                cli::usage::json(&usage, &mut out)?
+            }
         }
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    cli::usage::print(&computed, tenant, format, &mut out)?;
     out.flush()?;
     Ok(exit::DONE)
+}
+
+/// True for a tenant that has no usage and is not configured either; says so.
+fn is_nobody(config: &Config, tenant: &str, known: &BTreeSet<&str>, period: &Period) -> bool {
+    let configured = config.tenancy.contracts.values().any(|c| c == tenant);
+    let nobody = !known.contains(tenant) && !configured;
+    if nobody {
+        eprintln!(
+            "plimsoll: there is no tenant `{tenant}` in {period}: {}",
+            listed(known)
+        );
+    }
+    nobody
 }
 
 pub(super) fn listed(tenants: &BTreeSet<&str>) -> String {

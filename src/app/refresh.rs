@@ -123,7 +123,7 @@ async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
     let Some(month) = Period::containing(now, parts.config.meters.time_zone) else {
         return Ok(());
     };
-    let computed = usage::compute(&parts.store, rules, &month, now).await?;
+    let computed = usage::summarise(&parts.store, rules, &month, now).await?;
     parts
         .metrics
         .unattributed_scopes(computed.unattributed.len());

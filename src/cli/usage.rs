@@ -1,10 +1,12 @@
 //! `plimsoll usage`: a month's usage as a table, CSV or JSON.
 
-use super::args::TableFormat;
 use crate::{
-    domain::usage::{Usage, UsageRowJson, coverage, readable},
-    fold::measure::UNOBSERVED,
-    periods::usage::Computed,
+    domain::{
+        ownership::UNATTRIBUTED,
+        usage::{Usage, UsageRowJson, coverage, readable},
+    },
+    fold::{measure::UNOBSERVED, sums::Total},
+    periods::usage::Summary,
 };
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
 use serde::Serialize;
@@ -21,34 +23,72 @@ struct Json<'a> {
     rows: Vec<UsageRowJson<'a>>,
 }
 
-/// Prints usage to `out`.
+/// Prints a month's totals to `out`; of one tenant, if one is named.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn print(
-    computed: &Computed,
-    tenant: Option<&str>,
-    format: TableFormat,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    match format {
-        TableFormat::Table => table(computed, tenant, out),
-        TableFormat::Csv => csv(&computed.usage, out),
-        TableFormat::Json => {
-            let usage = &computed.usage;
-            let json = Json {
-                month: &usage.month,
-                time_zone: &usage.time_zone,
-                as_of: usage.as_of.to_string(),
-                rows: usage.rows.iter().map(UsageRowJson::from).collect(),
-            };
-            serde_json::to_writer_pretty(&mut *out, &json)?;
-            writeln!(out)
+pub fn table(summary: &Summary, tenant: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Usage of {} ({}), as of {}",
+        summary.month, summary.time_zone, summary.as_of
+    )?;
+    let wanted = |(key, _): &(&[String; 4], &Total)| tenant.is_none_or(|t| key[0] == t);
+    let totals: BTreeMap<&[String; 4], &Total> = summary.totals.by.iter().filter(wanted).collect();
+    if totals.is_empty() {
+        let whose = tenant.map_or_else(String::new, |t| format!(" of tenant {t}"));
+        return writeln!(
+            out,
+            "No usage{whose}. `plimsoll collect` reads the sources; `plimsoll check --online` says whether they can be read."
+        );
+    }
+    let flavorless: i64 = totals
+        .iter()
+        .filter(|(key, _)| key[2] == "compute.instance")
+        .map(|(_, total)| total.flavorless_s)
+        .sum();
+    writeln!(out, "\n{}", lines(totals))?;
+    if flavorless > 0 {
+        let (hours, _) = readable(i128::from(flavorless), "s");
+        writeln!(
+            out,
+            "\n{hours} server-hours count for nothing, because nobody saw their flavor (rows with flavor={UNOBSERVED} in csv and json)"
+        )?;
+    }
+    if tenant.is_some_and(|t| t != UNATTRIBUTED) {
+        return Ok(());
+    }
+    if summary.unattributed.values().any(|r| !r.is_empty()) {
+        writeln!(out)?;
+    }
+    for ((source, _), reasons) in &summary.unattributed {
+        for reason in reasons {
+            writeln!(out, "unattributed in {source}: {reason}")?;
         }
     }
+    Ok(())
 }
 
-fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
+/// Prints usage to `out` as JSON.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn json(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
+    let json = Json {
+        month: &usage.month,
+        time_zone: &usage.time_zone,
+        as_of: usage.as_of.to_string(),
+        rows: usage.rows.iter().map(UsageRowJson::from).collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &json)?;
+    writeln!(out)
+}
+
+/// Prints usage to `out` as CSV.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     let mut w = csv::Writer::from_writer(out);
     let io = |e: csv::Error| match e.into_kind() {
         // As it is, so that a closed pipe is known for one.
@@ -104,57 +144,8 @@ fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     w.flush()
 }
 
-fn table(computed: &Computed, tenant: Option<&str>, out: &mut impl Write) -> io::Result<()> {
-    let usage = &computed.usage;
-    let mut totals: BTreeMap<[&str; 4], (i128, i64, i64)> = BTreeMap::new();
-    for r in &usage.rows {
-        let t = totals
-            .entry([&r.tenant, &r.contract, &r.meter, &r.unit])
-            .or_default();
-        t.0 += r.quantity;
-        t.1 += r.observed_s;
-        t.2 += r.expected_s;
-    }
-    writeln!(
-        out,
-        "Usage of {} ({}), as of {}",
-        usage.month, usage.time_zone, usage.as_of
-    )?;
-    if totals.is_empty() {
-        let whose = tenant.map_or_else(String::new, |t| format!(" of tenant {t}"));
-        return writeln!(
-            out,
-            "No usage{whose}. `plimsoll collect` reads the sources; `plimsoll check --online` says whether they can be read."
-        );
-    }
-    writeln!(out, "\n{}", lines(totals))?;
-    let flavorless: i64 = usage
-        .rows
-        .iter()
-        .filter(|r| r.meter == "compute.instance")
-        .filter(|r| r.dimensions.get("flavor").is_some_and(|f| f == UNOBSERVED))
-        .map(|r| r.expected_s - r.observed_s)
-        .sum();
-    if flavorless > 0 {
-        let (hours, _) = readable(i128::from(flavorless), "s");
-        writeln!(
-            out,
-            "\n{hours} server-hours count for nothing, because nobody saw their flavor (rows with flavor={UNOBSERVED} in csv and json)"
-        )?;
-    }
-    if computed.unattributed.values().any(|r| !r.is_empty()) {
-        writeln!(out)?;
-    }
-    for ((source, _), reasons) in &computed.unattributed {
-        for reason in reasons {
-            writeln!(out, "unattributed in {source}: {reason}")?;
-        }
-    }
-    Ok(())
-}
-
 /// The table: one line a meter, a blank line between tenants, names only where they change.
-fn lines(totals: BTreeMap<[&str; 4], (i128, i64, i64)>) -> String {
+fn lines(totals: BTreeMap<&[String; 4], &Total>) -> String {
     let mut table = Table::new();
     table
         .load_style(NOTHING)
@@ -168,15 +159,19 @@ fn lines(totals: BTreeMap<[&str; 4], (i128, i64, i64)>) -> String {
             "Coverage %",
         ]);
     let mut above = None;
-    for ([tenant, contract, meter, unit], (quantity, observed, expected)) in totals {
+    for ([tenant, contract, meter, unit], total) in totals {
         let same = above == Some((tenant, contract));
         if above.is_some() && !same {
             table.add_row([""; 6]);
         }
         above = Some((tenant, contract));
-        let (tenant, contract) = if same { ("", "") } else { (tenant, contract) };
-        let (number, unit) = readable(quantity, unit);
-        let coverage = coverage(observed, expected);
+        let (tenant, contract) = if same {
+            ("", "")
+        } else {
+            (tenant.as_str(), contract.as_str())
+        };
+        let (number, unit) = readable(total.quantity, unit);
+        let coverage = coverage(total.observed_s, total.expected_s);
         table.add_row([tenant, contract, meter, &number, &unit, &coverage]);
     }
     for column in [3, 5] {

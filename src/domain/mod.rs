@@ -27,7 +27,7 @@ pub use ownership::{Owner, OwnerSpan};
 pub use pass::{Outcome, Pass, PassMode};
 pub use period::Period;
 pub use price::PriceBook;
-pub use span::{Amount, Span, Timeline};
+pub use span::{Amount, Life, Span, Timeline};
 pub use tenancy::Tenancy;
 pub use time::Ts;
 pub use usage::UsageRow;

@@ -1,21 +1,21 @@
 //! Folds what was counted: many readings of one stretch are one amount, and what one event told counts once.
 
-use crate::domain::{Amount, Aspect, Fact, Ts, fact::amount};
+use super::Told;
+use crate::domain::{Amount, Ts, fact::amount};
 use std::collections::BTreeMap;
 
 /// Amounts of one resource, and the facts that an event's other version contradicts.
 ///
 /// A counter's stretch may be read while it still grows: of readings that differ in nothing but the quantity, the greatest counts. An event's id
 /// stands for one content: of two that differ, the one with the smaller id counts, whatever came first, and the other is reported.
-pub(super) fn fold(by_id: &BTreeMap<u64, Fact>) -> (Vec<Amount>, Vec<u64>) {
+pub(super) fn fold(told: &[Told<'_>]) -> (Vec<Amount>, Vec<u64>) {
+    let mut told: Vec<&Told<'_>> = told.iter().collect();
+    told.sort_unstable_by_key(|f| f.id);
     let mut amounts: BTreeMap<(Ts, Ts, &BTreeMap<String, String>), Amount> = BTreeMap::new();
     let mut events: BTreeMap<&str, u64> = BTreeMap::new();
     let mut contradicted = Vec::new();
-    let counted = by_id
-        .iter()
-        .filter(|(_, f)| f.aspect == Aspect::Amount)
-        .filter_map(|(id, f)| Some((*id, f, f.value.known()?)));
-    for (id, fact, known) in counted {
+    for (fact, known) in told.iter().filter_map(|f| Some((f, f.value.known()?))) {
+        let id = fact.id;
         if let Some(event) = known.attrs.get(amount::EVENT)
             && *events.entry(event).or_insert(id) != id
         {

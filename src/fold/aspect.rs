@@ -1,26 +1,25 @@
 //! Folds one aspect of one resource: exact changes first, then each sighting in the order in which the cloud said so, then absence.
 
-use super::{TOLERANCE_S, is_exact};
-use crate::domain::{Aspect, Evidence, Fact, Known, Span, Ts, Value};
-use std::collections::BTreeSet;
+use super::{TOLERANCE_S, Told, is_exact};
+use crate::domain::{Aspect, Evidence, Known, Span, Ts, Value};
 
 /// A notification is sent while the action it is of is under way; its end is noted no earlier, and cut to the second.
 const NAMED_WITHIN_S: i64 = 1;
 
 /// A change of value at a time.
 #[derive(Debug, Clone)]
-struct Point {
+struct Point<'a> {
     /// When it took effect.
     at: Ts,
     /// The earliest it may have: an event's start.
     from: Ts,
-    value: Held,
+    value: Held<'a>,
     because: Vec<u64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Held {
-    Known(Known),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held<'a> {
+    Known(&'a Known),
     /// Changed, and nothing told to what.
     Untold,
     /// Not observed: it went missing between two passes.
@@ -29,73 +28,70 @@ enum Held {
 }
 
 /// Spans of one aspect, and the sightings that no event explains.
-pub(super) struct Folded {
-    pub(super) spans: Vec<Span>,
+pub(super) struct Folded<'a> {
+    pub(super) spans: Vec<Span<&'a Known>>,
     pub(super) unexplained: Vec<u64>,
 }
 
 /// Folds the facts of one aspect (deduplicated; in any order).
-pub(super) fn fold(aspect: Aspect, facts: &[(u64, &Fact)]) -> Folded {
+pub(super) fn fold<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Folded<'a> {
     let mut points = exact_points(aspect, facts);
     let mut unexplained = Vec::new();
-    let mut sightings: Vec<(bool, u64, &Fact)> = facts
+    let mut sightings: Vec<(bool, Told<'_>)> = facts
         .iter()
-        .filter(|(_, f)| f.evidence == Evidence::Sighting)
-        .map(|(id, f)| (is_ambiguous(&points, f.seen), *id, *f))
+        .filter(|f| f.evidence == Evidence::Sighting)
+        .map(|f| (is_ambiguous(&points, f.seen), *f))
         .collect();
     // Those near a change that an event left untold could lie on either side of it: they speak last, and only to confirm or to fill in.
-    sightings.sort_by_key(|(ambiguous, id, f)| (*ambiguous, f.seen, f.at, *id));
-    for (ambiguous, id, sighting) in &sightings {
-        if let Value::Known(value) = &sighting.value
-            && !apply(&mut points, *id, sighting, value, *ambiguous)
+    sightings.sort_by_key(|(ambiguous, f)| (*ambiguous, f.seen, f.at, f.id));
+    for (ambiguous, sighting) in &sightings {
+        if let Value::Known(value) = sighting.value
+            && !apply(&mut points, sighting, value, *ambiguous)
         {
-            unexplained.push(*id);
+            unexplained.push(sighting.id);
         }
     }
     apply_missing(&mut points, facts);
     Folded {
-        spans: spans(&points),
+        spans: spans(points),
         unexplained,
     }
 }
 
 /// What events and records say, sorted; nothing after the first end.
-fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
-    let events = || facts.iter().filter(|(_, f)| f.evidence == Evidence::Event);
-    let first_event = events().map(|(_, f)| *f).min_by_key(|f| f.at);
-    let ended_by_event = events().any(|(_, f)| f.value == Value::Gone);
+fn exact_points<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Vec<Point<'a>> {
+    let events = || facts.iter().filter(|f| f.evidence == Evidence::Event);
+    let first_event = events().min_by_key(|f| (f.at, f.id));
+    let ended_by_event = events().any(|f| *f.value == Value::Gone);
     // What was read later of a change, or a notification of it, may name what it led to; then it is not untold.
-    let named: BTreeSet<Ts> = events()
-        .filter(|(_, f)| f.value.known().is_some())
-        .map(|(_, f)| f.at)
-        .collect();
-    let is_named = |f: &Fact| {
-        named.contains(&f.at)
-            || named
-                .range(f.from.min(f.at)..=f.at.plus_seconds(NAMED_WITHIN_S))
-                .any(|t| *t > f.from)
+    let is_named = |change: &Told<'a>| {
+        let within = change.from.min(change.at)..=change.at.plus_seconds(NAMED_WITHIN_S);
+        events().any(|f| {
+            f.value.known().is_some()
+                && (f.at == change.at || within.contains(&f.at) && f.at > change.from)
+        })
     };
     let created = facts
         .iter()
-        .filter(|(_, f)| f.evidence == Evidence::Record)
-        .map(|(_, f)| f.at)
+        .filter(|f| f.evidence == Evidence::Record)
+        .map(|f| f.at)
         .min();
-    let mut exact: Vec<&(u64, &Fact)> = facts
+    let mut exact: Vec<&Told<'a>> = facts
         .iter()
-        .filter(|(_, f)| match (f.evidence, &f.value) {
+        .filter(|f| match (f.evidence, f.value) {
             (Evidence::Event, Value::Unknown) => !is_named(f),
             (Evidence::Record, Value::Gone) => !ended_by_event,
             (Evidence::Record, value) => first_event.is_none_or(|e| {
                 f.at.plus_seconds(TOLERANCE_S) < e.at
                     // A build of a few seconds: how it began is no other account of how it ended.
-                    || (Some(f.at) == created && f.at < e.at && *value != e.value)
+                    || (Some(f.at) == created && f.at < e.at && value != e.value)
             }),
             (evidence, _) => is_exact(evidence),
         })
         .collect();
     // At one second the change that began earlier came first, and an end comes last.
-    exact.sort_by_key(|(id, f)| (f.at, f.value == Value::Gone, f.from, *id));
-    let mut points: Vec<Point> = Vec::with_capacity(exact.len() + 1);
+    exact.sort_by_key(|f| (f.at, *f.value == Value::Gone, f.from, f.id));
+    let mut points: Vec<Point<'a>> = Vec::with_capacity(exact.len() + 1);
     if aspect != Aspect::State {
         // What a sighting shows held from the beginning, or from the last change an event tells of.
         points.push(Point {
@@ -105,9 +101,9 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
             because: Vec::new(),
         });
     }
-    for (id, f) in exact {
-        let value = match &f.value {
-            Value::Known(k) => Held::Known(k.clone()),
+    for f in exact {
+        let value = match f.value {
+            Value::Known(k) => Held::Known(k),
             Value::Unknown => Held::Untold,
             Value::Gone => Held::Gone,
         };
@@ -116,7 +112,7 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
             at: f.at,
             from: f.from.min(f.at),
             value,
-            because: vec![*id],
+            because: vec![f.id],
         });
         if ends {
             break;
@@ -126,7 +122,7 @@ fn exact_points(aspect: Aspect, facts: &[(u64, &Fact)]) -> Vec<Point> {
 }
 
 /// True when what was seen then may be either side of a change that nothing told the value of.
-fn is_ambiguous(points: &[Point], seen: Ts) -> bool {
+fn is_ambiguous(points: &[Point<'_>], seen: Ts) -> bool {
     points.iter().skip(1).any(|p| {
         p.value == Held::Untold
             && p.from.plus_seconds(-TOLERANCE_S) <= seen
@@ -135,43 +131,39 @@ fn is_ambiguous(points: &[Point], seen: Ts) -> bool {
 }
 
 /// Applies one sighting. False when it contradicts what the exact changes say, and nothing near it explains why.
-fn apply(
-    points: &mut Vec<Point>,
-    id: u64,
-    sighting: &Fact,
-    value: &Known,
+fn apply<'a>(
+    points: &mut Vec<Point<'a>>,
+    sighting: &Told<'a>,
+    value: &'a Known,
     ambiguous: bool,
 ) -> bool {
-    let seen = sighting.seen;
+    let (id, seen) = (sighting.id, sighting.seen);
     let (low, high) = (
         seen.plus_seconds(-TOLERANCE_S),
         seen.plus_seconds(TOLERANCE_S),
     );
     // Points that may have been in force when the cloud said so.
-    let candidates: Vec<usize> = (0..points.len())
-        .filter(|&i| points[i].from <= high && points.get(i + 1).is_none_or(|next| next.at >= low))
-        .collect();
-    if let Some(&i) = candidates
-        .iter()
-        .find(|&&i| matches!(&points[i].value, Held::Known(k) if k == value))
-    {
+    let in_force = |points: &[Point<'_>], i: usize| {
+        points[i].from <= high && points.get(i + 1).is_none_or(|next| next.at >= low)
+    };
+    let mut all = 0..points.len();
+    let known = Held::Known(value);
+    if let Some(i) = (all.clone()).find(|&i| in_force(points, i) && points[i].value == known) {
         confirm(&mut points[i], id);
         return true;
     }
-    if candidates.iter().any(|&i| points[i].value == Held::Gone) {
+    if (all.clone()).any(|i| in_force(points, i) && points[i].value == Held::Gone) {
         // The cloud's own record of the end is final: a list read at that moment may still show it.
         return true;
     }
-    if let Some(&i) = candidates
-        .iter()
-        .rfind(|&&i| points[i].value == Held::Untold && points[i].at <= seen)
-    {
+    let untold = |p: &Point<'_>| p.value == Held::Untold && p.at <= seen;
+    if let Some(i) = all.rfind(|&i| untold(&points[i]) && in_force(points, i)) {
         // While the change was under way the value may be the old one or the new one: nobody guesses.
         if points
             .get(i + 1)
             .is_none_or(|next| next.value != Held::Untold || seen < next.from)
         {
-            points[i].value = Held::Known(value.clone());
+            points[i].value = Held::Known(value);
             confirm(&mut points[i], id);
         }
         return true;
@@ -186,7 +178,7 @@ fn apply(
             Point {
                 at: seen,
                 from: seen,
-                value: Held::Known(value.clone()),
+                value: Held::Known(value),
                 because: vec![id],
             },
         );
@@ -205,7 +197,7 @@ fn apply(
         Point {
             at,
             from: at,
-            value: Held::Known(value.clone()),
+            value: Held::Known(value),
             because: vec![id],
         },
     );
@@ -213,7 +205,7 @@ fn apply(
 }
 
 /// Remembers the first and the latest sighting that confirmed a point: enough to explain it, and bounded.
-fn confirm(point: &mut Point, id: u64) {
+fn confirm(point: &mut Point<'_>, id: u64) {
     const KEPT: usize = 3;
     if point.because.len() >= KEPT {
         point.because.pop();
@@ -222,33 +214,35 @@ fn confirm(point: &mut Point, id: u64) {
 }
 
 /// Ends what a complete list no longer shows, unless anything later showed it or something exact told of its end.
-fn apply_missing(points: &mut Vec<Point>, facts: &[(u64, &Fact)]) {
+fn apply_missing(points: &mut Vec<Point<'_>>, facts: &[Told<'_>]) {
     if points.last().is_none_or(|p| p.value == Held::Gone) {
         return;
     }
     let last_alive = facts
         .iter()
-        .filter(|(_, f)| f.evidence != Evidence::Missing && f.value != Value::Gone)
-        .map(|(_, f)| f.seen)
+        .filter(|f| f.evidence != Evidence::Missing && *f.value != Value::Gone)
+        .map(|f| f.seen)
         .max()
         .unwrap_or(Ts::MIN);
     let missing = || {
         facts
             .iter()
-            .filter(|(_, f)| f.evidence == Evidence::Missing && f.seen > last_alive)
+            .filter(|f| f.evidence == Evidence::Missing && f.seen > last_alive)
     };
-    let Some(gone) = missing().map(|(_, f)| f.seen).min() else {
+    let Some(gone) = missing().map(|f| f.seen).min() else {
         return;
     };
     let Some(last_listed) = missing()
-        .filter(|(_, f)| f.seen <= gone || f.at < gone)
-        .map(|(_, f)| f.at)
+        .filter(|f| f.seen <= gone || f.at < gone)
+        .map(|f| f.at)
         .max()
     else {
         return;
     };
     let last_listed = last_listed.max(last_alive.min(gone)).min(gone);
-    let because: Vec<u64> = missing().map(|(id, _)| *id).take(2).collect();
+    let mut because: Vec<u64> = missing().map(|f| f.id).collect();
+    because.sort_unstable();
+    because.truncate(2);
     points.retain(|p| p.at <= last_listed);
     points.push(Point {
         at: last_listed,
@@ -265,37 +259,33 @@ fn apply_missing(points: &mut Vec<Point>, facts: &[(u64, &Fact)]) {
 }
 
 /// Points become spans of whole seconds: floored each by itself, empty ones dropped, equal neighbours merged.
-fn spans(points: &[Point]) -> Vec<Span> {
-    let mut out: Vec<Span> = Vec::new();
-    for (i, p) in points.iter().enumerate() {
-        let start = if p.at == Ts::MIN {
-            Ts::MIN
-        } else {
-            Ts::from_second(p.at.second())
+fn spans(points: Vec<Point<'_>>) -> Vec<Span<&Known>> {
+    let second = |p: &Point<'_>| Ts::from_second(p.at.second());
+    let mut out: Vec<Span<&Known>> = Vec::with_capacity(points.len());
+    let mut points = points.into_iter().peekable();
+    while let Some(p) = points.next() {
+        let start = if p.at == Ts::MIN { Ts::MIN } else { second(&p) };
+        let end = points.peek().map(second);
+        let (value, gap) = match p.value {
+            Held::Gone => break,
+            Held::Known(k) => (Some(k), ""),
+            Held::Untold => (None, "changed, and nothing tells to what"),
+            Held::Missing => (None, "not listed any more; it ended somewhere in here"),
         };
-        let end = points.get(i + 1).map(|n| Ts::from_second(n.at.second()));
-        if p.value == Held::Gone {
-            break;
-        }
         if end.is_some_and(|e| e <= start) {
             continue;
         }
-        let (value, gap) = match &p.value {
-            Held::Known(k) => (Some(k.clone()), ""),
-            Held::Untold => (None, "changed, and nothing tells to what"),
-            Held::Missing | Held::Gone => (None, "not listed any more; it ended somewhere in here"),
-        };
         match out.last_mut() {
             Some(last) if last.value == value && last.gap == gap && last.end == Some(start) => {
                 last.end = end;
-                last.because.extend(p.because.iter().copied());
+                last.because.extend(p.because);
             }
             _ => out.push(Span {
                 start,
                 end,
                 value,
                 gap,
-                because: p.because.clone(),
+                because: p.because,
             }),
         }
     }

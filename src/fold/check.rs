@@ -1,6 +1,7 @@
 //! Invariant 4, checked on what the fold made: in tests, and counted in production.
 
-use crate::domain::{Aspect, Span, Timeline};
+use crate::domain::{Aspect, Life, Span, Timeline};
+use std::collections::BTreeMap;
 
 /// What is broken about a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,13 +25,24 @@ pub enum Broken {
 /// # Errors
 /// The first thing that is [`Broken`].
 pub fn check(timeline: &Timeline) -> Result<(), Broken> {
-    timeline
-        .aspects
+    check_all(&timeline.aspects)
+}
+
+/// The same of a borrowed life.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_life(life: &Life<'_>) -> Result<(), Broken> {
+    check_all(&life.aspects)
+}
+
+fn check_all<K>(aspects: &BTreeMap<Aspect, Vec<Span<K>>>) -> Result<(), Broken> {
+    aspects
         .iter()
         .try_for_each(|(aspect, spans)| check_aspect(*aspect, spans))
 }
 
-fn check_aspect(aspect: Aspect, spans: &[Span]) -> Result<(), Broken> {
+fn check_aspect<K>(aspect: Aspect, spans: &[Span<K>]) -> Result<(), Broken> {
     for s in spans {
         if s.end.is_some_and(|e| e <= s.start) {
             return Err(Broken::Empty(aspect));

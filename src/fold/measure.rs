@@ -1,11 +1,10 @@
-//! Measures timelines: which seconds count, for whom, at which level; and the exact sums of a period.
+//! Measures lives: which seconds count, for whom, at which level.
 
 use crate::domain::{
-    Amount, Aspect, Known, Meter, Meters, Owner, OwnerSpan, ResourceKey, Span, Timeline, Ts,
-    UsageRow,
+    Amount, Aspect, Known, Life, Meter, Meters, Owner, OwnerSpan, Span, Timeline, Ts,
     fact::amount,
     meter::Kind,
-    ownership::{Scope, Scopes, UNATTRIBUTED},
+    ownership::{Scope, Scopes},
     usage::{Basis, Piece},
 };
 use std::collections::BTreeMap;
@@ -14,88 +13,151 @@ use std::collections::BTreeMap;
 pub const UNOBSERVED: &str = "unobserved";
 
 /// Values that hold over one elementary interval.
-struct Moment<'a> {
-    start: Ts,
-    end: Option<Ts>,
-    state: &'a Span,
+pub(super) struct Moment<'a> {
+    pub(super) start: Ts,
+    pub(super) end: Option<Ts>,
+    state: Option<&'a Known>,
     flavor: Option<&'a Known>,
     zone: Option<&'a Known>,
-    scope: &'a str,
+    pub(super) scope: &'a str,
     kind: &'a str,
+}
+
+impl<'a> Moment<'a> {
+    /// The value of one of a meter's dimensions.
+    pub(super) fn dimension(&self, name: &str) -> &'a str {
+        let word = |k: Option<&'a Known>, none: &'static str| k.map_or(none, |k| &k.label);
+        match name {
+            size if is_of_size(size) => word(self.flavor, UNOBSERVED),
+            "use" => self.kind,
+            "state" => word(self.state, UNOBSERVED),
+            "az" => word(self.zone, ""),
+            _ => "",
+        }
+    }
+
+    /// True when meters can tell the two apart by nothing but time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let label = |k: Option<&'a Known>| k.map(|k| &k.label);
+        label(self.state) == label(other.state)
+            && match (self.flavor, other.flavor) {
+                // The same object, most of the time.
+                (Some(a), Some(b)) => std::ptr::eq(a, b) || a == b,
+                (a, b) => a.is_none() && b.is_none(),
+            }
+            && label(self.zone) == label(other.zone)
+            && self.scope == other.scope
+    }
 }
 
 /// The pieces of a resource's whole life: per meter, sorted by start, never overlapping, equal neighbours merged.
 #[must_use]
 pub fn pieces(timeline: &Timeline, meters: &Meters, scopes: &Scopes) -> Vec<Piece> {
+    pieces_of(&timeline.life(), meters, scopes)
+}
+
+/// The same of a borrowed life.
+#[must_use]
+pub fn pieces_of(life: &Life<'_>, meters: &Meters, scopes: &Scopes) -> Vec<Piece> {
     let mut out: Vec<Piece> = Vec::new();
-    let moments = moments(timeline);
-    for meter in meters.of_kind(&timeline.key.kind) {
+    let moments = moments(life);
+    let mut dealer = Dealer::new(&life.key.cloud, scopes);
+    for meter in meters.of_kind(&life.key.kind) {
         let first = out.len();
         for moment in &moments {
             if let Some((level, observed)) = level(meter, moment) {
-                for piece in by_owner(meter, moment, level, observed, &timeline.key.cloud, scopes) {
-                    push_merged(&mut out, first, piece);
-                }
+                dealer.deal(moment, |start, end, scope_name, owner| {
+                    push_merged(
+                        &mut out,
+                        first,
+                        Piece {
+                            meter: meter.name.clone(),
+                            unit: meter.unit.clone(),
+                            tenant: owner.tenant().to_owned(),
+                            contract: owner.contract().to_owned(),
+                            scope: moment.scope.to_owned(),
+                            scope_name: scope_name.to_owned(),
+                            dimensions: dimensions(meter, moment),
+                            start,
+                            end,
+                            level,
+                            observed,
+                            basis: Basis::Held,
+                        },
+                    );
+                });
             }
         }
-        out.extend(
-            counted(timeline, meter)
-                .map(|(a, quantity)| of_amount(timeline, meter, a, quantity, scopes)),
-        );
+        out.extend(counted(life, meter, scopes).map(|c| Piece {
+            meter: meter.name.clone(),
+            unit: meter.unit.clone(),
+            tenant: c.owner.tenant().to_owned(),
+            contract: c.owner.contract().to_owned(),
+            scope: c.scope.to_owned(),
+            scope_name: c.scope_name.to_owned(),
+            dimensions: c.dimensions(meter),
+            start: c.amount.start,
+            end: Some(c.amount.end),
+            level: c.quantity,
+            observed: true,
+            basis: match meter.kind {
+                Kind::Level => Basis::Told,
+                Kind::Amount => Basis::Amount,
+            },
+        }));
     }
     out
 }
 
-/// What was counted by a meter.
-fn counted<'a>(
-    timeline: &'a Timeline,
-    meter: &'a Meter,
-) -> impl Iterator<Item = (&'a Amount, i64)> {
-    let of_meter = |a: &'a Amount| Some((a, *a.quantities.get(&meter.name)?));
-    timeline.amounts.iter().filter_map(of_meter)
+/// What a meter counted in one amount: whole, for whoever owned its scope when it began.
+pub(super) struct Counted<'a> {
+    pub(super) amount: &'a Amount,
+    pub(super) quantity: i64,
+    pub(super) scope: &'a str,
+    pub(super) scope_name: &'a str,
+    pub(super) owner: &'a Owner,
 }
 
-/// The piece of an amount: whole, for whoever owned its scope when it began.
-fn of_amount(
-    timeline: &Timeline,
-    meter: &Meter,
-    a: &Amount,
-    quantity: i64,
-    scopes: &Scopes,
-) -> Piece {
-    let attr = |name: &str| a.attrs.get(name).map_or("", String::as_str);
-    let cloud = a
-        .attrs
-        .get(amount::CLOUD)
-        .map_or(timeline.key.cloud.as_str(), String::as_str);
-    let scope = attr(amount::SCOPE);
-    let found = scopes.get(cloud, scope);
-    let owner = found.and_then(|s| {
-        let held = |o: &&OwnerSpan| o.start <= a.start && a.start < o.end;
-        s.owners.iter().find(held).map(|o| &o.owner)
-    });
-    Piece {
-        meter: meter.name.clone(),
-        unit: meter.unit.clone(),
-        tenant: owner.map_or(UNATTRIBUTED, Owner::tenant).to_owned(),
-        contract: owner.map_or("", Owner::contract).to_owned(),
-        scope: scope.to_owned(),
-        scope_name: found.map_or(scope, |s| &s.name).to_owned(),
-        dimensions: meter
-            .dimensions
-            .iter()
-            .map(|d| (d.clone(), attr(d).to_owned()))
-            .collect(),
-        start: a.start,
-        end: Some(a.end),
-        level: quantity,
-        observed: true,
-        basis: match meter.kind {
-            Kind::Level => Basis::Told,
-            Kind::Amount => Basis::Amount,
-        },
+impl Counted<'_> {
+    /// The value of one of a meter's dimensions.
+    pub(super) fn dimension(&self, name: &str) -> &str {
+        self.amount.attrs.get(name).map_or("", String::as_str)
+    }
+
+    /// What may be priced apart.
+    pub(super) fn dimensions(&self, meter: &Meter) -> BTreeMap<String, String> {
+        let value = |d: &String| (d.clone(), self.dimension(d).to_owned());
+        meter.dimensions.iter().map(value).collect()
     }
 }
+
+/// What was counted by a meter, amount by amount.
+pub(super) fn counted<'a>(
+    life: &'a Life<'_>,
+    meter: &'a Meter,
+    scopes: &'a Scopes,
+) -> impl Iterator<Item = Counted<'a>> {
+    life.amounts.iter().filter_map(move |a| {
+        let attr = |name: &str| a.attrs.get(name).map(String::as_str);
+        let scope = attr(amount::SCOPE).unwrap_or_default();
+        let found = scopes.get(attr(amount::CLOUD).unwrap_or(&life.key.cloud), scope);
+        let held = |o: &&OwnerSpan| o.start <= a.start && a.start < o.end;
+        Some(Counted {
+            amount: a,
+            quantity: *a.quantities.get(&meter.name)?,
+            scope,
+            scope_name: found.map_or(scope, |s| &s.name),
+            owner: found
+                .and_then(|s| s.owners.iter().find(held))
+                .map_or(NOBODY, |o| &o.owner),
+        })
+    })
+}
+
+/// Who owns a scope that was never listed.
+const NOBODY: &Owner = &Owner::Unattributed {
+    reason: String::new(),
+};
 
 fn push_merged(out: &mut Vec<Piece>, first: usize, piece: Piece) {
     if out.len() > first
@@ -120,26 +182,28 @@ fn push_merged(out: &mut Vec<Piece>, first: usize, piece: Piece) {
 }
 
 /// Cuts the life into intervals over which nothing changes.
-fn moments(timeline: &Timeline) -> Vec<Moment<'_>> {
+pub(super) fn moments<'a>(life: &'a Life<'a>) -> Vec<Moment<'a>> {
     let mut out = Vec::new();
-    for state in timeline.spans(Aspect::State) {
+    for state in life.spans(Aspect::State) {
         let mut start = state.start;
         while state.end.is_none_or(|e| start < e) {
-            let at = |aspect: Aspect| timeline.spans(aspect).iter().find(|s| holds(s, start));
+            let value = |aspect: Aspect| {
+                let at = life.spans(aspect).iter().find(|s| holds(s, start));
+                at.and_then(|s| s.value)
+            };
             let next = [Aspect::Flavor, Aspect::Zone, Aspect::Owner]
                 .iter()
-                .filter_map(|a| boundary_after(timeline.spans(*a), start))
+                .filter_map(|a| boundary_after(life.spans(*a), start))
                 .chain(state.end)
                 .min();
-            let value = |aspect: Aspect| at(aspect).and_then(|s| s.value.as_ref());
             out.push(Moment {
                 start,
                 end: next,
-                state,
+                state: state.value,
                 flavor: value(Aspect::Flavor),
                 zone: value(Aspect::Zone),
                 scope: value(Aspect::Owner).map_or("", |k| &k.label),
-                kind: &timeline.key.kind,
+                kind: &life.key.kind,
             });
             match next {
                 Some(n) => start = n,
@@ -155,11 +219,11 @@ fn is_of_size(dimension: &str) -> bool {
     matches!(dimension, "flavor" | "type" | "class" | "network")
 }
 
-fn holds(span: &Span, t: Ts) -> bool {
+fn holds<K>(span: &Span<K>, t: Ts) -> bool {
     span.start <= t && span.end.is_none_or(|e| t < e)
 }
 
-fn boundary_after(spans: &[Span], t: Ts) -> Option<Ts> {
+fn boundary_after<K>(spans: &[Span<K>], t: Ts) -> Option<Ts> {
     spans
         .iter()
         .flat_map(|s| [Some(s.start), s.end])
@@ -169,8 +233,8 @@ fn boundary_after(spans: &[Span], t: Ts) -> Option<Ts> {
 }
 
 /// The level that counts, or that something should count but was not observed; `None`: this moment does not count.
-fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
-    let Some(state) = &moment.state.value else {
+pub(super) fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
+    let Some(state) = moment.state else {
         return Some((0, false));
     };
     if !meter.states.contains(&state.label) {
@@ -187,63 +251,58 @@ fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
     }
 }
 
-fn by_owner(
-    meter: &Meter,
-    moment: &Moment<'_>,
-    level: i64,
-    observed: bool,
-    cloud: &str,
-    scopes: &Scopes,
-) -> Vec<Piece> {
-    let word =
-        |k: Option<&Known>, none: &str| k.map_or_else(|| none.to_owned(), |k| k.label.clone());
-    let dimensions: BTreeMap<String, String> = meter
+/// What may be priced apart, at a moment.
+pub(super) fn dimensions(meter: &Meter, moment: &Moment<'_>) -> BTreeMap<String, String> {
+    meter
         .dimensions
         .iter()
-        .map(|d| {
-            let value = match d.as_str() {
-                size if is_of_size(size) => word(moment.flavor, UNOBSERVED),
-                "use" => moment.kind.to_owned(),
-                "state" => word(moment.state.value.as_ref(), UNOBSERVED),
-                "az" => word(moment.zone, ""),
-                _ => String::new(),
-            };
-            (d.clone(), value)
-        })
-        .collect();
-    let piece = |start: Ts, end: Option<Ts>, name: &str, owner: &Owner| Piece {
-        meter: meter.name.clone(),
-        unit: meter.unit.clone(),
-        tenant: owner.tenant().to_owned(),
-        contract: owner.contract().to_owned(),
-        scope: moment.scope.to_owned(),
-        scope_name: name.to_owned(),
-        dimensions: dimensions.clone(),
-        start,
-        end,
-        level,
-        observed,
-        basis: Basis::Held,
-    };
-    let Some(Scope { name, owners }) = scopes.get(cloud, moment.scope) else {
-        let nobody = Owner::Unattributed {
-            reason: format!("project {} was never listed", moment.scope),
+        .map(|d| (d.clone(), moment.dimension(d).to_owned()))
+        .collect()
+}
+
+/// Deals moments out to whoever owned the scope.
+pub(super) struct Dealer<'a> {
+    cloud: &'a str,
+    scopes: &'a Scopes,
+    /// The scope looked up last: a resource seldom changes hands.
+    last: Option<(&'a str, Option<&'a Scope>)>,
+}
+
+impl<'a> Dealer<'a> {
+    pub(super) const fn new(cloud: &'a str, scopes: &'a Scopes) -> Self {
+        Self {
+            cloud,
+            scopes,
+            last: None,
+        }
+    }
+
+    /// Gives `take` each part of a moment: start, end, the scope's name for people, and its owner then.
+    pub(super) fn deal(
+        &mut self,
+        moment: &Moment<'a>,
+        mut take: impl FnMut(Ts, Option<Ts>, &'a str, &'a Owner),
+    ) {
+        let scope = match self.last {
+            Some((name, scope)) if name == moment.scope => scope,
+            _ => self.scopes.get(self.cloud, moment.scope),
         };
-        return vec![piece(moment.start, moment.end, moment.scope, &nobody)];
-    };
-    owners
-        .iter()
-        .filter(|o| o.end > moment.start && moment.end.is_none_or(|e| o.start < e))
-        .map(|o| {
+        self.last = Some((moment.scope, scope));
+        let Some(Scope { name, owners }) = scope else {
+            return take(moment.start, moment.end, moment.scope, NOBODY);
+        };
+        let theirs =
+            |o: &&OwnerSpan| o.end > moment.start && moment.end.is_none_or(|e| o.start < e);
+        for o in owners.iter().filter(theirs) {
             // An owner to the end of time keeps an open piece open.
             let end = if o.end >= Ts::MAX {
                 moment.end
             } else {
                 Some(moment.end.map_or(o.end, |e| e.min(o.end)))
             };
-            piece(moment.start.max(o.start), end, name, &o.owner)
-        })
-        .collect()
+            take(moment.start.max(o.start), end, name, &o.owner);
+        }
+    }
 }
 
 /// The window over which usage is summed.
@@ -261,166 +320,13 @@ pub struct Window {
 
 impl Window {
     /// True of what begins in the period; an amount belongs to it whole.
-    fn begins_inside(&self, start: Ts) -> bool {
+    pub(super) fn begins_inside(&self, start: Ts) -> bool {
         self.from <= start && start < self.to
     }
 
     /// Whole seconds of `[start, end)` inside the window and no later than `limit`.
-    fn seconds(&self, start: Ts, end: Option<Ts>, limit: Ts) -> i64 {
+    pub(super) fn seconds(&self, start: Ts, end: Option<Ts>, limit: Ts) -> i64 {
         let end = end.unwrap_or(Ts::MAX).min(self.to).min(limit);
         (end.second() - start.max(self.from).second()).max(0)
-    }
-}
-
-type RowKey = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    BTreeMap<String, String>,
-);
-
-/// Sums pieces to rows, exactly, and by meter alone, so that what was dealt out can be compared with what there was.
-#[derive(Debug, Default)]
-pub struct Sums {
-    rows: BTreeMap<RowKey, (i128, i64, i64, String, String, String)>,
-    totals: BTreeMap<String, i128>,
-    /// True once a sum left 128 bits: then the result is not to be used.
-    pub overflowed: bool,
-}
-
-impl Sums {
-    /// Adds one resource: its pieces to the rows, and what it used, whoever owns it, to the totals.
-    pub fn add(
-        &mut self,
-        timeline: &Timeline,
-        name: &str,
-        meters: &Meters,
-        scopes: &Scopes,
-        window: &Window,
-    ) {
-        for p in pieces(timeline, meters, scopes) {
-            self.add_piece(&timeline.key, name, &p, window);
-        }
-        for meter in meters.of_kind(&timeline.key.kind) {
-            for moment in moments(timeline) {
-                if let Some((level, true)) = level(meter, &moment) {
-                    let seconds = window.seconds(moment.start, moment.end, window.watermark);
-                    self.add_total(meter, i128::from(level) * i128::from(seconds));
-                }
-            }
-            for (a, quantity) in counted(timeline, meter) {
-                let times = match meter.kind {
-                    Kind::Level => window.seconds(a.start, Some(a.end), Ts::MAX),
-                    Kind::Amount => i64::from(window.begins_inside(a.start)),
-                };
-                self.add_total(meter, i128::from(quantity) * i128::from(times));
-            }
-        }
-    }
-
-    fn add_total(&mut self, meter: &Meter, quantity: i128) {
-        let total = self.totals.entry(meter.name.clone()).or_default();
-        match total.checked_add(quantity) {
-            Some(t) => *total = t,
-            None => self.overflowed = true,
-        }
-    }
-
-    fn add_piece(&mut self, key: &ResourceKey, name: &str, p: &Piece, window: &Window) {
-        let limit = match p.basis {
-            Basis::Held => window.as_of.max(window.watermark),
-            Basis::Told | Basis::Amount => Ts::MAX,
-        };
-        let expected = window.seconds(p.start, p.end, limit);
-        if expected == 0 || (p.basis == Basis::Amount && !window.begins_inside(p.start)) {
-            return;
-        }
-        let observed = match p.basis {
-            _ if !p.observed => 0,
-            Basis::Held => window.seconds(p.start, p.end, window.watermark),
-            Basis::Told | Basis::Amount => expected,
-        };
-        let times = if p.basis == Basis::Amount {
-            1
-        } else {
-            observed
-        };
-        let row_key = (
-            p.tenant.clone(),
-            p.contract.clone(),
-            p.scope.clone(),
-            key.cloud.clone(),
-            key.kind.clone(),
-            key.resource.clone(),
-            p.meter.clone(),
-            p.dimensions.clone(),
-        );
-        let new = || {
-            (
-                0,
-                0,
-                0,
-                p.unit.clone(),
-                p.scope_name.clone(),
-                name.to_owned(),
-            )
-        };
-        let row = self.rows.entry(row_key).or_insert_with(new);
-        match row.0.checked_add(i128::from(p.level) * i128::from(times)) {
-            Some(quantity) => row.0 = quantity,
-            None => self.overflowed = true,
-        }
-        row.1 += observed;
-        row.2 += expected;
-    }
-
-    /// Invariant 3: the rows of each meter sum to what was measured before it was dealt out to owners.
-    #[must_use]
-    pub fn conserved(&self) -> bool {
-        let mut dealt: BTreeMap<&str, i128> = BTreeMap::new();
-        for (key, row) in &self.rows {
-            *dealt.entry(&key.6).or_default() += row.0;
-        }
-        let of = |meter: &str| self.totals.get(meter).copied().unwrap_or_default();
-        self.totals
-            .keys()
-            .all(|m| dealt.contains_key(m.as_str()) || of(m) == 0)
-            && dealt.iter().all(|(meter, sum)| of(meter) == *sum)
-    }
-
-    /// The rows, sorted, with their ids.
-    #[must_use]
-    pub fn into_rows(self, month: &str) -> Vec<UsageRow> {
-        self.rows
-            .into_iter()
-            .map(
-                |((tenant, contract, scope, source, kind, resource, meter, dimensions), r)| {
-                    let (quantity, observed_s, expected_s, unit, scope_name, resource_name) = r;
-                    let mut row = UsageRow {
-                        id: String::new(),
-                        tenant,
-                        contract,
-                        scope,
-                        scope_name,
-                        source,
-                        kind,
-                        resource,
-                        resource_name,
-                        meter,
-                        unit,
-                        dimensions,
-                        quantity,
-                        observed_s,
-                        expected_s,
-                    };
-                    row.id = UsageRow::id_of(month, &row);
-                    row
-                },
-            )
-            .collect()
     }
 }

@@ -7,17 +7,53 @@ mod amount;
 mod aspect;
 mod check;
 pub mod measure;
+pub mod sums;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Broken, check};
+pub use check::{Broken, check, check_life};
 
-use crate::domain::{Aspect, Evidence, Fact, ResourceKey, Span, Timeline, fact::kind};
+use crate::domain::{
+    Aspect, Evidence, Fact, Known, Life, ResourceKey, Span, Timeline, Ts, Value, fact::kind,
+};
 use std::collections::BTreeMap;
 
 /// Seconds by which a cloud's own clocks may disagree: Nova floors to the second, the API's `Date` and the compute host's event are two machines'
 /// clocks, and an event's finish is written after the record it tells of. A sighting this close to a change proves neither side of it.
 pub const TOLERANCE_S: i64 = 5;
+
+/// What a fact tells: all of it that the fold reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// [`Fact::id`].
+    pub id: u64,
+    /// Which side of the resource.
+    pub aspect: Aspect,
+    /// How good.
+    pub evidence: Evidence,
+    /// See [`Fact::at`].
+    pub at: Ts,
+    /// See [`Fact::from`].
+    pub from: Ts,
+    /// See [`Fact::seen`].
+    pub seen: Ts,
+    /// What it became.
+    pub value: &'a Value,
+}
+
+impl<'a> Told<'a> {
+    fn of((id, fact): (&u64, &'a Fact)) -> Self {
+        Self {
+            id: *id,
+            aspect: fact.aspect,
+            evidence: fact.evidence,
+            at: fact.at,
+            from: fact.from,
+            seen: fact.seen,
+            value: &fact.value,
+        }
+    }
+}
 
 /// Folds all facts of one resource. Facts of other resources are ignored.
 #[must_use]
@@ -36,39 +72,60 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             })
             .or_insert(fact);
     }
-    let mut aspects = BTreeMap::new();
-    let mut unexplained = Vec::new();
-    for aspect in Aspect::ALL.into_iter().filter(|a| *a != Aspect::Amount) {
-        let of_aspect: Vec<(u64, &Fact)> = by_id
-            .iter()
-            .filter(|(_, f)| f.aspect == aspect)
-            .map(|(id, f)| (*id, f))
-            .collect();
-        if !of_aspect.is_empty() {
-            let folded = aspect::fold(aspect, &of_aspect);
-            // Only where events are told can one be missing.
-            if tells_changes(&key.kind, aspect)
-                && of_aspect.iter().any(|(_, f)| f.evidence == Evidence::Event)
-            {
-                unexplained.extend(folded.unexplained);
-            }
-            aspects.insert(aspect, folded.spans);
-        }
-    }
-    if let Some(existence) = aspects.get(&Aspect::State).cloned() {
-        for (aspect, spans) in &mut aspects {
-            if *aspect != Aspect::State {
-                *spans = clip(spans, &existence);
-            }
-        }
-    }
-    let (amounts, contradicted) = amount::fold(&by_id);
-    unexplained.extend(contradicted);
+    let life = life(key, by_id.iter().map(Told::of).collect());
+    let owned =
+        |spans: &Vec<Span<&Known>>| spans.iter().map(|s| s.with(s.value.cloned())).collect();
     Timeline {
         key: key.clone(),
+        aspects: life
+            .aspects
+            .iter()
+            .map(|(a, spans)| (*a, owned(spans)))
+            .collect(),
+        amounts: life.amounts,
+        unexplained: life.unexplained,
+        facts: by_id,
+    }
+}
+
+/// Folds what the facts of one resource tell: each id once, in any order.
+#[must_use]
+pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
+    told.sort_by_key(|f| f.aspect);
+    let mut aspects = BTreeMap::new();
+    let (mut amounts, mut unexplained) = (Vec::new(), Vec::new());
+    for of_aspect in told.chunk_by(|a, b| a.aspect == b.aspect) {
+        let aspect = of_aspect[0].aspect;
+        if aspect == Aspect::Amount {
+            let contradicted;
+            (amounts, contradicted) = amount::fold(of_aspect);
+            unexplained.extend(contradicted);
+            continue;
+        }
+        let folded = aspect::fold(aspect, of_aspect);
+        // Only where events are told can one be missing.
+        if tells_changes(&key.kind, aspect)
+            && of_aspect.iter().any(|f| f.evidence == Evidence::Event)
+        {
+            unexplained.extend(folded.unexplained);
+        }
+        aspects.insert(aspect, folded.spans);
+    }
+    let existence = aspects.get(&Aspect::State).map(|spans: &Vec<Span<_>>| {
+        let (first, last) = (spans.first()?, spans.last()?);
+        Some((first.start, last.end))
+    });
+    if let Some(existence) = existence {
+        for (aspect, spans) in &mut aspects {
+            if *aspect != Aspect::State {
+                clip(spans, existence);
+            }
+        }
+    }
+    Life {
+        key,
         aspects,
         amounts,
-        facts: by_id,
         unexplained,
     }
 }
@@ -78,27 +135,20 @@ fn tells_changes(kind: &str, aspect: Aspect) -> bool {
     aspect != Aspect::State || ![kind::FLOATING_IP, kind::PORT, kind::ROUTER].contains(&kind)
 }
 
-/// The parts of `spans` while the resource existed (from the first state's start to the last one's end).
-fn clip(spans: &[Span], existence: &[Span]) -> Vec<Span> {
-    let (Some(first), Some(last)) = (existence.first(), existence.last()) else {
-        return Vec::new();
+/// Leaves the parts of `spans` while the resource existed (from the first state's start to the last one's end).
+fn clip<K>(spans: &mut Vec<Span<K>>, existence: Option<(Ts, Option<Ts>)>) {
+    let Some((first, last)) = existence else {
+        return spans.clear();
     };
-    spans
-        .iter()
-        .filter_map(|s| {
-            let start = s.start.max(first.start);
-            let end = match (s.end, last.end) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (one, None) => one,
-                (None, one) => one,
-            };
-            end.is_none_or(|e| start < e).then(|| Span {
-                start,
-                end,
-                ..s.clone()
-            })
-        })
-        .collect()
+    spans.retain_mut(|s| {
+        s.start = s.start.max(first);
+        s.end = match (s.end, last) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) => one,
+            (None, one) => one,
+        };
+        s.end.is_none_or(|e| s.start < e)
+    });
 }
 
 /// True for evidence that carries the cloud's own time of the change.

@@ -1,5 +1,6 @@
 //! Lives with known ends, and the invariants over random ones.
 
+use super::sums::{Summing, Sums, Total, Totals};
 use super::{check, fold, measure};
 use crate::domain::{
     Aspect, Evidence, Fact, Known, Meters, Owner, OwnerSpan, ResourceKey, Timeline, Ts, Value,
@@ -401,7 +402,11 @@ fn random_fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
-fn sums(timeline: &Timeline, from: i64, to: i64, watermark: i64) -> measure::Sums {
+fn sums(t: &Timeline, from: i64, to: i64, watermark: i64) -> Sums {
+    summed(t, from, to, watermark, Sums::new("m"))
+}
+
+fn summed<S: Summing>(timeline: &Timeline, from: i64, to: i64, watermark: i64, mut sums: S) -> S {
     let meters = Meters::shipped("existence", &BTreeMap::new()).unwrap();
     let window = measure::Window {
         from: Ts::from_second(from),
@@ -409,8 +414,7 @@ fn sums(timeline: &Timeline, from: i64, to: i64, watermark: i64) -> measure::Sum
         watermark: Ts::from_second(watermark),
         as_of: Ts::from_second(1000),
     };
-    let mut sums = measure::Sums::default();
-    sums.add(timeline, "name", &meters, &scopes(177), &window);
+    sums.add(&timeline.life(), "name", &meters, &scopes(177), &window);
     sums
 }
 
@@ -448,8 +452,8 @@ proptest! {
     fn invariant_3_conserved(facts in prop::collection::vec(random_fact(), 1..40), cut in 1..400_i64, watermark in 0..500_i64) {
         let t = fold(&key(), facts);
         let whole = sums(&t, 0, 400, watermark);
-        prop_assert!(whole.conserved());
-        let total = |s: measure::Sums| s.into_rows("m").iter().fold(BTreeMap::new(), |mut m, r| {
+        prop_assert!(whole.ledger.conserved());
+        let total = |s: Sums| s.into_rows().iter().fold(BTreeMap::new(), |mut m, r| {
             let e: &mut (i128, i64, i64) = m.entry((r.tenant.clone(), r.meter.clone(), r.dimensions.clone())).or_default();
             e.0 += r.quantity;
             e.1 += r.observed_s;
@@ -466,15 +470,31 @@ proptest! {
         prop_assert_eq!(total(whole), left);
     }
 
+    /// A table's totals are its rows' sums.
+    #[test]
+    fn totals_are_the_sums_of_rows(facts in prop::collection::vec(random_fact(), 1..40)) {
+        let t = fold(&key(), facts);
+        let mut by: BTreeMap<[String; 4], Total> = BTreeMap::new();
+        for r in sums(&t, 0, 400, 300).into_rows() {
+            let flavorless = r.dimensions.get("flavor").is_some_and(|f| f == measure::UNOBSERVED);
+            let e = by.entry([r.tenant, r.contract, r.meter, r.unit]).or_default();
+            e.quantity += r.quantity;
+            e.observed_s += r.observed_s;
+            e.expected_s += r.expected_s;
+            e.flavorless_s += i64::from(flavorless) * (r.expected_s - r.observed_s);
+        }
+        prop_assert_eq!(summed(&t, 0, 400, 300, Totals::default()).by, by);
+    }
+
     /// Invariant 5: nothing counts beyond the watermark, and coverage never exceeds one.
     #[test]
     fn invariant_5_within_the_watermark(facts in prop::collection::vec(random_fact(), 1..40), watermark in 0..500_i64) {
         let t = fold(&key(), facts);
-        for r in sums(&t, 0, 2000, watermark).into_rows("m") {
+        for r in sums(&t, 0, 2000, watermark).into_rows() {
             prop_assert!(r.observed_s <= watermark && r.observed_s <= r.expected_s);
             prop_assert!(r.expected_s > 0);
         }
-        let none = sums(&t, watermark, 2000, watermark).into_rows("m");
+        let none = sums(&t, watermark, 2000, watermark).into_rows();
         prop_assert!(none.iter().all(|r| r.quantity == 0 && r.observed_s == 0));
     }
 }

@@ -3,9 +3,9 @@
 use super::usage::{self, Computed, Rules, UsageError};
 use crate::{
     domain::{
-        Period, Ts, UsageRow,
+        Period, ResourceKey, Ts, UsageRow,
         bill::{Metered, Stretch},
-        usage::Piece,
+        usage::{Basis, Piece},
     },
     fold::measure,
     store::Store,
@@ -33,11 +33,11 @@ pub async fn compute(
 ) -> Result<Dated, UsageError> {
     let month = period.to_string();
     let mut by_row: BTreeMap<String, Vec<Stretch>> = BTreeMap::new();
-    let mut computed = usage::compute_each(store, rules, period, as_of, |t, scopes, window| {
-        for piece in measure::pieces(t, &rules.meters, scopes) {
+    let mut computed = usage::compute_each(store, rules, period, as_of, |life, scopes, window| {
+        for piece in measure::pieces_of(life, &rules.meters, scopes) {
             let stretches = stretches(&piece, window);
             if !stretches.is_empty() {
-                let id = UsageRow::id_of(&month, &row_of(t, piece));
+                let id = UsageRow::id_of(&month, &row_of(life.key, piece));
                 by_row.entry(id).or_default().extend(stretches);
             }
         }
@@ -60,11 +60,18 @@ pub async fn compute(
 
 /// The part of a piece inside the window: what was observed, and what still should be.
 fn stretches(piece: &Piece, window: &measure::Window) -> Vec<Stretch> {
+    if piece.basis == Basis::Amount {
+        // It is a number, and lasts no time.
+        return Vec::new();
+    }
     let (from, to) = (window.from.second(), window.to.second());
     let end = piece.end.map_or(to, Ts::second).min(to);
     let start = piece.start.second().max(from);
-    let watermark = window.watermark.second();
-    let expected = end.min(window.as_of.max(window.watermark).second());
+    let watermark = match piece.basis {
+        Basis::Told => to,
+        Basis::Held | Basis::Amount => window.watermark.second(),
+    };
+    let expected = end.min(window.as_of.second().max(watermark));
     let observed = if piece.observed {
         end.min(watermark).max(start)
     } else {
@@ -92,16 +99,16 @@ fn stretches(piece: &Piece, window: &measure::Window) -> Vec<Stretch> {
 }
 
 /// The fields that name a piece's row.
-fn row_of(t: &crate::domain::Timeline, piece: Piece) -> UsageRow {
+fn row_of(key: &ResourceKey, piece: Piece) -> UsageRow {
     UsageRow {
         id: String::new(),
         tenant: piece.tenant,
         contract: piece.contract,
         scope: piece.scope,
         scope_name: String::new(),
-        source: t.key.cloud.clone(),
-        kind: t.key.kind.clone(),
-        resource: t.key.resource.clone(),
+        source: key.cloud.clone(),
+        kind: key.kind.clone(),
+        resource: key.resource.clone(),
         resource_name: String::new(),
         meter: piece.meter,
         unit: piece.unit,

@@ -4,7 +4,7 @@ use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
     domain::{
-        Aspect, Meters, Owner, OwnerSpan, Period, Timeline, Ts, UsageRow,
+        Aspect, Life, Meters, Owner, OwnerSpan, Period, Timeline, Ts,
         digest::Fields,
         fact::{amount, kind},
         invariant::Invariant,
@@ -12,7 +12,10 @@ use crate::{
         tenancy::{Tenancy, attr},
         usage::{ResourcePieces, Usage},
     },
-    fold::{self, measure},
+    fold::{
+        self, measure,
+        sums::{Summing, Sums, Totals},
+    },
     store::{FactQuery, Store, StoreError},
 };
 use chrono_tz::Tz;
@@ -26,12 +29,34 @@ pub struct Computed {
     /// Sightings that no event explains, by source: where events and inventory disagree.
     pub unexplained: BTreeMap<String, u64>,
     /// Scopes with usage in the period that nobody owns: (source, scope id) -> why, in words that name the project.
-    pub unattributed: BTreeMap<(String, String), BTreeSet<String>>,
+    pub unattributed: Unattributed,
     /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
     pub facts: String,
     /// Invariants found broken; always empty, or there is a bug to report.
     pub violations: BTreeSet<Invariant>,
 }
+
+/// A month's usage in total: what a table shows and gauges tell.
+#[derive(Debug)]
+pub struct Summary {
+    /// `2026-10`.
+    pub month: String,
+    /// IANA name of the period's time zone.
+    pub time_zone: String,
+    /// As of when.
+    pub as_of: Ts,
+    /// Usage by tenant, contract and meter.
+    pub totals: Totals,
+    /// See [`Computed::unexplained`].
+    pub unexplained: BTreeMap<String, u64>,
+    /// See [`Computed::unattributed`].
+    pub unattributed: Unattributed,
+    /// See [`Computed::violations`].
+    pub violations: BTreeSet<Invariant>,
+}
+
+/// Scopes that nobody owns: (source, scope id) -> why.
+pub type Unattributed = BTreeMap<(String, String), BTreeSet<String>>;
 
 /// Why usage could not be computed.
 #[derive(Debug, thiserror::Error)]
@@ -199,15 +224,18 @@ pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, U
 
 /// The name people gave a resource, as last seen; empty where it has none.
 #[must_use]
-pub fn name_of(t: &Timeline) -> &str {
-    t.spans(Aspect::Name)
+pub fn name_of<'a>(life: &Life<'a>) -> &'a str {
+    life.spans(Aspect::Name)
         .iter()
         .rev()
-        .find_map(|s| s.value.as_ref())
+        .find_map(|s| s.value)
         .map_or("", |k| &k.label)
 }
 
 /// All usage of `period` as of `as_of`.
+///
+/// # Memory usage
+/// That of its rows: about 700 bytes each, some ten or twenty rows a server.
 ///
 /// # Errors
 /// [`UsageError`].
@@ -229,46 +257,16 @@ pub async fn compute_each(
     rules: &Rules,
     period: &Period,
     as_of: Ts,
-    mut each: impl FnMut(&Timeline, &Scopes, &measure::Window),
+    each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
 ) -> Result<Computed, UsageError> {
-    let scopes = scopes(store, rules, as_of).await?;
-    let watermarks = store.watermarks(as_of).await?;
-    let query = FactQuery {
-        kinds: rules.kinds(),
-        not_gone_before: period.from,
-        ..FactQuery::all(as_of)
-    };
-    let mut sums = measure::Sums::default();
-    let mut unexplained = BTreeMap::new();
-    let mut violations = BTreeSet::new();
-    let mut facts = Fields::default();
-    each_timeline(store, &query, |t| {
-        facts = t.facts.keys().fold(std::mem::take(&mut facts), |f, id| f.number(id.cast_signed()));
-        if let Err(broken) = fold::check(&t) {
-            tracing::error!(resource = %t.key.resource, %broken, "invariant 4 is broken: please report this");
-            violations.insert(Invariant::SpansDisjoint);
-        }
-        *unexplained.entry(t.key.cloud.clone()).or_insert(0) += t.unexplained.len() as u64;
-        let list = (t.key.cloud.clone(), kind::list_of(&t.key.kind).to_owned());
-        let window = measure::Window {
-            from: period.from,
-            to: period.to,
-            watermark: watermarks.get(&list).copied().unwrap_or(Ts::MIN),
-            as_of,
-        };
-        sums.add(&t, name_of(&t), &rules.meters, &scopes, &window);
-        each(&t, &scopes, &window);
-    })
-    .await?;
-    if sums.overflowed {
-        return Err(UsageError::Overflow(period.to_string()));
-    }
-    if !sums.conserved() {
-        tracing::error!(month = %period, "invariant 3 is broken: please report this");
-        violations.insert(Invariant::Conserved);
-    }
-    let rows = sums.into_rows(&period.to_string());
-    let unattributed = reasons(&rows, &scopes, period);
+    let sums = Sums::new(&period.to_string());
+    let walked = walk(store, rules, period, as_of, sums, each).await?;
+    let rows = walked.sums.into_rows();
+    let nobodys = rows
+        .iter()
+        .filter(|r| r.tenant == UNATTRIBUTED)
+        .map(|r| (r.source.clone(), r.scope.clone()))
+        .collect();
     let usage = Usage {
         month: period.to_string(),
         time_zone: period.zone.name().to_owned(),
@@ -277,49 +275,139 @@ pub async fn compute_each(
     };
     Ok(Computed {
         usage,
+        unexplained: walked.unexplained,
+        unattributed: reasons(nobodys, &walked.scopes, period),
+        facts: walked.facts.id(),
+        violations: walked.violations,
+    })
+}
+
+/// The same in total.
+///
+/// # Memory usage
+/// That of the scopes and of one resource, however many there are.
+///
+/// # Errors
+/// [`UsageError`].
+pub async fn summarise(
+    store: &Store,
+    rules: &Rules,
+    period: &Period,
+    as_of: Ts,
+) -> Result<Summary, UsageError> {
+    let mut walked = walk(store, rules, period, as_of, Totals::default(), |_, _, _| {}).await?;
+    let nobodys = std::mem::take(&mut walked.sums.unattributed);
+    Ok(Summary {
+        month: period.to_string(),
+        time_zone: period.zone.name().to_owned(),
+        as_of,
+        totals: walked.sums,
+        unexplained: walked.unexplained,
+        unattributed: reasons(nobodys, &walked.scopes, period),
+        violations: walked.violations,
+    })
+}
+
+/// What was found on the way through all resources of a period.
+struct Walked<S> {
+    sums: S,
+    scopes: Scopes,
+    unexplained: BTreeMap<String, u64>,
+    facts: Fields,
+    violations: BTreeSet<Invariant>,
+}
+
+/// Folds and sums one resource after another.
+async fn walk<S: Summing>(
+    store: &Store,
+    rules: &Rules,
+    period: &Period,
+    as_of: Ts,
+    mut sums: S,
+    mut each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
+) -> Result<Walked<S>, UsageError> {
+    let scopes = scopes(store, rules, as_of).await?;
+    let watermarks = store.watermarks(as_of).await?;
+    let query = FactQuery {
+        kinds: rules.kinds(),
+        not_gone_before: period.from,
+        ..FactQuery::all(as_of)
+    };
+    let mut unexplained = BTreeMap::new();
+    let mut violations = BTreeSet::new();
+    let mut facts = Fields::default();
+    let mut stream = store.told(&query)?;
+    while let Some((key, told)) = stream.next().await? {
+        let mut ids: Vec<u64> = told.iter().map(|f| f.id).collect();
+        ids.sort_unstable();
+        facts = ids
+            .into_iter()
+            .fold(facts, |f, id| f.number(id.cast_signed()));
+        let life = fold::life(key, told);
+        if let Err(broken) = fold::check_life(&life) {
+            tracing::error!(resource = %key.resource, %broken, "invariant 4 is broken: please report this");
+            violations.insert(Invariant::SpansDisjoint);
+        }
+        *unexplained.entry(key.cloud.clone()).or_insert(0) += life.unexplained.len() as u64;
+        let list = (key.cloud.clone(), kind::list_of(&key.kind).to_owned());
+        let window = measure::Window {
+            from: period.from,
+            to: period.to,
+            watermark: watermarks.get(&list).copied().unwrap_or(Ts::MIN),
+            as_of,
+        };
+        sums.add(&life, name_of(&life), &rules.meters, &scopes, &window);
+        each(&life, &scopes, &window);
+    }
+    if sums.ledger().overflowed {
+        return Err(UsageError::Overflow(period.to_string()));
+    }
+    if !sums.ledger().conserved() {
+        tracing::error!(month = %period, "invariant 3 is broken: please report this");
+        violations.insert(Invariant::Conserved);
+    }
+    Ok(Walked {
+        sums,
+        scopes,
         unexplained,
-        unattributed,
-        facts: facts.id(),
+        facts,
         violations,
     })
 }
 
-/// The cloud whose scope a row's is: imported usage may be of another than its source.
-fn cloud_of(r: &UsageRow) -> &str {
-    if r.scope.starts_with(amount::CONTRACT) {
-        ""
-    } else {
-        &r.source
-    }
-}
-
 /// Why scopes with usage are nobody's.
-fn reasons(
-    rows: &[UsageRow],
-    scopes: &Scopes,
-    period: &Period,
-) -> BTreeMap<(String, String), BTreeSet<String>> {
-    let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for r in rows.iter().filter(|r| r.tenant == UNATTRIBUTED) {
-        let told = scopes
-            .get(cloud_of(r), &r.scope)
+fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period) -> Unattributed {
+    let why = |(source, scope): &(String, String)| {
+        // A contract that an imported event names is of no cloud.
+        let cloud = if scope.starts_with(amount::CONTRACT) {
+            ""
+        } else {
+            source
+        };
+        let told: BTreeSet<String> = scopes
+            .get(cloud, scope)
             .into_iter()
             .flat_map(|s| &s.owners)
             .filter(|o| o.start < period.to && o.end > period.from)
             .filter_map(|o| match &o.owner {
                 Owner::Unattributed { reason } => Some(reason.clone()),
                 Owner::Tenant { .. } => None,
-            });
-        let of_scope = all.entry((r.source.clone(), r.scope.clone())).or_default();
-        of_scope.extend(told);
-        if of_scope.is_empty() {
-            of_scope.insert(format!(
-                "project {} was never listed by Keystone of {}: `plimsoll check --online` says whether projects can be read",
-                r.scope, r.source
-            ));
+            })
+            .collect();
+        if told.is_empty() {
+            return BTreeSet::from([format!(
+                "project {scope} was never listed by Keystone of {source}: `plimsoll check --online` says whether projects can be read"
+            )]);
         }
-    }
-    all
+        told
+    };
+    nobodys
+        .into_iter()
+        .map(|n| {
+            let reasons = why(&n);
+            (n, reasons)
+        })
+        .collect()
 }
 
 /// The cached pieces of resources for the SQL views: of those named, or of all.
@@ -336,15 +424,15 @@ pub async fn rebuild_pieces(
     let generation = store.now().await?.0;
     let mut ready = Vec::new();
     let mut written = 0;
-    let mut stream = store.resources(query).await?;
-    while let Some((key, facts)) = stream.next().await? {
-        let t = fold::fold(&key, facts.into_iter().map(|f| f.fact));
-        let mut pieces = measure::pieces(&t, &rules.meters, &scopes);
+    let mut stream = store.told(query)?;
+    while let Some((key, told)) = stream.next().await? {
+        let life = fold::life(key, told);
+        let mut pieces = measure::pieces_of(&life, &rules.meters, &scopes);
         pieces.sort_by(|a, b| (&a.meter, a.start).cmp(&(&b.meter, b.start)));
-        let name = name_of(&t).to_owned();
+        let name = name_of(&life).to_owned();
         let list = kind::list_of(&key.kind).to_owned();
         ready.push(ResourcePieces {
-            key,
+            key: key.clone(),
             name,
             list,
             generation,

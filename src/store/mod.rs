@@ -10,11 +10,13 @@ mod migrate;
 mod read;
 mod resources;
 mod rows;
+mod told;
 mod write;
 
 pub use error::StoreError;
 pub use read::ListStatus;
 pub use resources::{FactQuery, ResourceStream};
+pub use told::ToldStream;
 
 use crate::config;
 use clickhouse::{Client, RowOwned, RowRead, query::Query};

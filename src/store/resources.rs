@@ -15,7 +15,7 @@ use clickhouse::{
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const DOING: &str = "read facts";
+pub(super) const DOING: &str = "read facts";
 
 /// Which facts.
 #[derive(Debug, Clone)]
@@ -122,6 +122,16 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub async fn resources(&self, query: &FactQuery) -> Result<ResourceStream, StoreError> {
+        Ok(ResourceStream {
+            store: self.clone(),
+            rows: self.rows(query)?,
+            as_of: query.as_of,
+            ahead: None,
+        })
+    }
+
+    /// The rows of a query in the table's own order.
+    pub(super) fn rows<T: Row>(&self, query: &FactQuery) -> Result<RowCursor<T>, StoreError> {
         let mut only = String::new();
         if query.cloud.is_some() {
             only.push_str(" AND cloud = ?");
@@ -156,16 +166,10 @@ impl Store {
             bound = bound.bind(micros(query.not_gone_before));
         }
         // The answer is read as it comes; buffered, it would have to fit into the server's memory first.
-        let rows = bound
+        bound
             .with_setting("wait_end_of_query", "0")
-            .fetch::<FactOut>()
-            .map_err(|e| self.sorted(DOING, &e))?;
-        Ok(ResourceStream {
-            store: self.clone(),
-            rows,
-            as_of: query.as_of,
-            ahead: None,
-        })
+            .fetch::<T>()
+            .map_err(|e| self.sorted(DOING, &e))
     }
 
     /// Contracts that amounts name themselves, in facts stored no later than `as_of`.

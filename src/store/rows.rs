@@ -97,10 +97,8 @@ impl FactOut {
             what: format!("{what} {n} of {} {}", self.kind, self.resource),
         };
         let aspect = aspect_of(self.aspect).ok_or_else(|| unknown("aspect", self.aspect))?;
-        let evidence = Evidence::ALL
-            .into_iter()
-            .find(|e| evidence_number(*e) == self.evidence)
-            .ok_or_else(|| unknown("evidence", self.evidence))?;
+        let evidence =
+            evidence_of(self.evidence).ok_or_else(|| unknown("evidence", self.evidence))?;
         let value = value_of(self.value, self.label, self.levels, self.attrs).ok_or_else(|| {
             StoreError::Unknown {
                 doing,
@@ -131,6 +129,80 @@ impl FactOut {
                 stored_at: Ts(self.stored_at),
             },
         ))
+    }
+}
+
+/// A fact on its way to the fold: no more of it than is folded. Texts lie in the answer itself.
+#[derive(Debug, Row, Deserialize)]
+pub(super) struct ToldOut<'a> {
+    pub(super) cloud: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) resource: &'a str,
+    aspect: i8,
+    pub(super) at: i64,
+    pub(super) id: u64,
+    evidence: i8,
+    pub(super) from: i64,
+    pub(super) seen: i64,
+    pub(super) value: i8,
+    pub(super) label: &'a str,
+    pub(super) levels: Vec<(&'a str, i64)>,
+    pub(super) attrs: Vec<(&'a str, &'a str)>,
+    pub(super) stored_at: i64,
+}
+
+impl ToldOut<'_> {
+    /// Its aspect and evidence.
+    pub(super) fn sort(&self, doing: &'static str) -> Result<(Aspect, Evidence), StoreError> {
+        let unknown = |what: &str, n: i8| StoreError::Unknown {
+            doing,
+            what: format!("{what} {n} of {} {}", self.kind, self.resource),
+        };
+        let aspect = aspect_of(self.aspect).ok_or_else(|| unknown("aspect", self.aspect))?;
+        let evidence =
+            evidence_of(self.evidence).ok_or_else(|| unknown("evidence", self.evidence))?;
+        Ok((aspect, evidence))
+    }
+
+    /// Its value, owned.
+    pub(super) fn owned(&self, doing: &'static str) -> Result<Value, StoreError> {
+        let own = |v: &[(&str, &str)]| {
+            v.iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect()
+        };
+        value_of(
+            self.value,
+            self.label.to_owned(),
+            self.levels
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), *v))
+                .collect(),
+            own(&self.attrs),
+        )
+        .ok_or_else(|| StoreError::Unknown {
+            doing,
+            what: format!("value {}", self.value),
+        })
+    }
+
+    /// True when its value is that one.
+    pub(super) fn is(&self, value: &Value) -> bool {
+        match value {
+            Value::Gone => self.value == GONE,
+            Value::Unknown => self.value == UNKNOWN,
+            Value::Known(k) => {
+                self.value == KNOWN
+                    && k.label == self.label
+                    && k.levels.len() == self.levels.len()
+                    && k.attrs.len() == self.attrs.len()
+                    && self.levels.iter().all(|(n, v)| k.levels.get(*n) == Some(v))
+                    && self
+                        .attrs
+                        .iter()
+                        .all(|(n, v)| k.attrs.get(*n).is_some_and(|a| a == v))
+            }
+        }
     }
 }
 
@@ -367,6 +439,13 @@ const fn evidence_number(evidence: Evidence) -> i8 {
         Evidence::Sighting => 3,
         Evidence::Missing => 4,
     }
+}
+
+/// The evidence of that number.
+fn evidence_of(number: i8) -> Option<Evidence> {
+    Evidence::ALL
+        .into_iter()
+        .find(|e| evidence_number(*e) == number)
 }
 
 /// The value of these columns; `None` for a number of a later version.

@@ -4,12 +4,19 @@ use crate::{
     harness::{self, Plimsoll, everything, fact, json, read},
     made_up::{MONTH, MadeUp},
 };
-use plimsoll::domain::{Aspect, Batch, Evidence, Fact, Known, Ts, Value};
+use plimsoll::{
+    domain::{Aspect, Batch, Evidence, Fact, Known, ResourceKey, StoredFact, Ts, Value},
+    fold,
+    store::{FactQuery, Store},
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use std::{collections::BTreeMap, process::Stdio};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+};
 
 fn any_fact() -> impl Strategy<Value = Fact> {
     let value = prop_oneof![
@@ -116,6 +123,7 @@ async fn duplicates_and_reorderings_read_back_the_same() {
                         one.json("OPTIMIZE TABLE facts FINAL").await.unwrap();
                         assert_eq!(read(&two, &everything(&cloud)).await, before);
                     }
+                    assert_lives(&one, &cloud, &before).await;
                     before
                 });
                 let mut want: BTreeMap<(String, Aspect, Ts, u64), Fact> = BTreeMap::new();
@@ -140,6 +148,31 @@ async fn duplicates_and_reorderings_read_back_the_same() {
     let (one, ran) = cases.await.unwrap();
     assert!(ran >= 24);
     one.close().await.unwrap();
+}
+
+/// What the fold is given by the shorter way, ids as stored and values shared, comes to the same lives as the facts themselves.
+async fn assert_lives(store: &Store, cloud: &str, facts: &[(ResourceKey, Vec<StoredFact>)]) {
+    // As of each moment at which one of them came: some resources are not there yet.
+    let times: BTreeSet<Ts> = facts
+        .iter()
+        .flat_map(|(_, f)| f.iter().map(|f| f.stored_at))
+        .collect();
+    for as_of in times.into_iter().chain([Ts::MIN, Ts::MAX]) {
+        let query = FactQuery {
+            as_of,
+            ..everything(cloud)
+        };
+        let mut told = store.told(&query).unwrap();
+        for (key, facts) in facts {
+            let known = facts.iter().filter(|f| f.stored_at <= as_of);
+            let known: Vec<Fact> = known.map(|f| f.fact.clone()).collect();
+            if !known.is_empty() {
+                let (same, told) = told.next().await.unwrap().unwrap();
+                assert_eq!(fold::life(same, told), fold::fold(key, known).life());
+            }
+        }
+        assert!(told.next().await.unwrap().is_none());
+    }
 }
 
 /// Times of collection, in days of the month; the last one lies behind its end.

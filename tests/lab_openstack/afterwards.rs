@@ -46,7 +46,7 @@ impl Said {
         for t in self.servers.values() {
             sums.add(
                 t,
-                usage::name_of(t),
+                usage::name_of(&t.life()),
                 &self.rules.meters,
                 &self.scopes,
                 &window,

@@ -7,5 +7,6 @@ mod lab;
 mod partial;
 mod policy;
 mod spans;
+mod things;
 mod together;
 mod truth;

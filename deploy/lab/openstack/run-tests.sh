@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run-tests.sh - brings the laboratory up, seeds it while plimsoll collects, then runs tests/lab_openstack against what happened and what was collected.
-# Three collectors read the same cloud at once: `one` and `two` all the time, at intervals of their own; `away` is stopped amid the changes and started
-# again when they are over. The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
+# Four collectors read the same cloud at once: `one` and `two` all the time, at intervals of their own; `away` is stopped amid the changes and started again
+# when they are over; `blind` has no notifications. The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.."
 
@@ -11,8 +11,8 @@ export PLIMSOLL_LAB_CONFIG=$PWD/deploy/lab/openstack/plimsoll.yaml  # what `one`
 export PLIMSOLL_LAB_DATA_DIR=$target/lab-openstack                  # a data directory for each collector, which nobody has open while the tests run
 export PLIMSOLL_LAB_TRUTH=$PLIMSOLL_LAB_DATA_DIR/truth.jsonl        # what this run's seed did and saw
 # Seconds. The smallest of Nova's changes is found at any interval; a size that is held only so long is not.
-intervals=([1]=5 [2]=7 [3]=5)
-names=([1]=one [2]=two [3]=away)
+intervals=([1]=5 [2]=7 [3]=5 [4]=5)
+names=([1]=one [2]=two [3]=away [4]=blind)
 
 collectors=() seed='' began=$SECONDS times=()
 lap() { # name seconds-at-its-start
@@ -24,7 +24,8 @@ port() { echo $((18469 + 1000 * $1)); }
 start() { # number
   local n=${names[$1]} config
   config=$PLIMSOLL_LAB_DATA_DIR/$n.yaml
-  sed "s/interval: 5s/interval: ${intervals[$1]}s/; s/:19469/:$(port "$1")/" "$PLIMSOLL_LAB_CONFIG" >"$config"
+  sed "s/interval: 5s/interval: ${intervals[$1]}s/; s/:19469/:$(port "$1")/; s/plimsoll\.one/plimsoll.$n/" "$PLIMSOLL_LAB_CONFIG" >"$config"
+  if [[ $n == blind ]]; then sed -i '/^    notifications:/,/^        queue:/d' "$config"; fi
   setsid "$target/debug/plimsoll" run --config "$config" --data-dir "$PLIMSOLL_LAB_DATA_DIR/$n" >>"$(log "$1")" 2>&1 &
   collectors[$1]=$!
 }
@@ -103,6 +104,7 @@ ready 3
 sleep 25
 stop 2 || broken 2 "did not end well"
 stop 3 || broken 3 "did not end well"
+stop 4 || broken 4 "did not end well"
 sleep 10
 stop 1 || broken 1 "did not end well"
 lap settle "$t"

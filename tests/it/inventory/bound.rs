@@ -9,7 +9,10 @@ use plimsoll::{
         ownership::{Scope, Scopes},
         usage::UsageRow,
     },
-    fold::{self, measure},
+    fold::{
+        self, measure,
+        sums::{Summing as _, Sums},
+    },
 };
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -48,12 +51,12 @@ fn usage(facts: &[Fact], watermark: Ts) -> BTreeMap<(String, String), i128> {
         watermark,
         as_of: watermark,
     };
-    let mut sums = measure::Sums::default();
+    let mut sums = Sums::new("2026-11");
     let scopes = Scopes(scopes.into_iter().collect());
-    sums.add(&timeline, "", &meters, &scopes, &window);
-    assert!(sums.conserved());
+    sums.add(&timeline.life(), "", &meters, &scopes, &window);
+    assert!(sums.ledger.conserved());
     let row = |r: UsageRow| ((r.scope, r.dimensions["type"].clone()), r.quantity);
-    sums.into_rows("2026-11").into_iter().map(row).collect()
+    sums.into_rows().into_iter().map(row).collect()
 }
 
 /// The list with this volume changed.

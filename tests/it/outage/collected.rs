@@ -12,7 +12,10 @@ use plimsoll::{
         ownership::{Scope, Scopes},
         tenancy::Rule,
     },
-    fold::{self, measure},
+    fold::{
+        self, measure,
+        sums::{Summing as _, Sums},
+    },
     net::Clock,
     simulate::{self, Scenario, World},
     sources::{Parcel, Source},
@@ -305,7 +308,7 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
         *reach = (*reach).max(p.watermark);
     }
     let meters = Meters::shipped("existence", &BTreeMap::new()).unwrap();
-    let mut sums = measure::Sums::default();
+    let mut sums = Sums::new("a month");
     for t in &servers {
         let list = kind::list_of(&t.key.kind);
         let window = measure::Window {
@@ -314,10 +317,10 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
             watermark: reached.get(list).copied().unwrap_or(Ts::MIN),
             as_of: to,
         };
-        sums.add(t, "", &meters, &scopes, &window);
+        sums.add(&t.life(), "", &meters, &scopes, &window);
     }
-    assert!(sums.conserved() && !sums.overflowed);
-    sums.into_rows("a month")
+    assert!(sums.ledger.conserved() && !sums.ledger.overflowed);
+    sums.into_rows()
 }
 
 /// What truly was, added up by a program that shares nothing with the fold.
