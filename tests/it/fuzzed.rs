@@ -74,7 +74,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "port" => items(&of("neutron/ports"), "ports"),
         "router" => items(&of("neutron/routers"), "routers"),
         "load_balancer" => items(&of("octavia/loadbalancers"), "loadbalancers"),
-        "share" => items(&of("manila/shares-detail-2.7"), "shares"),
+        "share" => items(&of("manila/shares-detail-all_tenants-2.7"), "shares"),
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],

@@ -191,7 +191,9 @@ async fn an_account_that_may_see_only_its_own_is_not_believed() {
     let mut cloud = cinder().await;
     let refused = json!({"forbidden": {"code": 403, "message": "Policy doesn't allow volume_extension:services:index to be performed."}});
     cloud.answers(&volume("os-services"), 403, refused);
-    cloud.answers(&volume("volumes/detail"), 200, json!({"volumes": []}));
+    for key in ["volumes", "snapshots", "backups"] {
+        cloud.answers(&volume(&format!("{key}/detail")), 200, json!({key: []}));
+    }
     let passes = cloud.collect().await;
     assert_eq!(passes["volumes"].outcome, Outcome::Suspect);
     assert!(passes["volumes"].error.contains("administrator"));

@@ -43,7 +43,8 @@ fn policy(service: Service, path: &str) -> &'static str {
              administrator (by default the role admin)"
         }
         Service::Image if path.starts_with("/tasks") => {
-            "the policy rules context_is_admin, which shows images of every project, and tasks_api_access (by default the role admin has both)"
+            "the policy rules context_is_admin, which shows images of every project, and tasks_api_access (by default the role admin has both); in place of the \
+             latter, one private image of another project is proof enough"
         }
         Service::Image => {
             "the policy rule get_images and, for images of every project, context_is_admin (by default the role admin)"

@@ -48,6 +48,8 @@ pub(super) struct Login {
     endpoints: BTreeMap<Service, Result<Url, SourceError>>,
     pub(super) region: String,
     pub(super) roles: Vec<String>,
+    /// The project that we are logged in to; empty if none.
+    pub(super) project: String,
     /// What stands before a project's id in the name of its account; `None` where Swift is not there, or the catalogue does not tell.
     pub(super) account_prefix: Option<String>,
     /// When Keystone says it issued the token, and when that answer came.
@@ -302,6 +304,7 @@ impl Session {
             renew_at,
             endpoints,
             region: region.unwrap_or_default(),
+            project,
             account_prefix,
             roles: body.roles.into_iter().map(|r| r.name).collect(),
             issued: issued.map(|i| (i, date)),

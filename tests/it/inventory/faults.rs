@@ -1,7 +1,8 @@
 //! Answers that are no answers, to readers of whole lists: named clearly, nothing lost of what was read, nothing ended by them, other lists unharmed.
 
 use super::{
-    Cloud, addresses::neutron, cinder, complete, failed, images::glance, of, recorded, size, volume,
+    Cloud, addresses::neutron, cinder, complete, failed, images::glance, of, recorded, size,
+    volume, without,
 };
 use crate::openstack::cloud::{Answer, answer};
 use axum::body::Body;
@@ -250,6 +251,15 @@ async fn a_probe_that_is_not_there_proves_nothing() {
         (neutron(|_| ()).await, "routers", "/v2.0/quotas".to_owned()),
     ] {
         cloud.answers(&probe, 404, json!({}));
+        // Nothing that only one who sees everything is shown.
+        cloud.answers(&volume("volumes/detail"), 200, json!({"volumes": []}));
+        cloud.fault(|path| {
+            let of_others = path.contains("/images?")
+                || path.contains("/networks?")
+                || path.contains("/routers?");
+            let none = json!({"images": [], "networks": [], "routers": []});
+            of_others.then(|| answer(200, none.to_string()))
+        });
         let passes = cloud.collect().await;
         failed(&passes[list], &["status 404", &probe]);
         assert!(cloud.facts.iter().all(|f| f.value != Value::Gone));
@@ -261,8 +271,15 @@ async fn a_lost_role_ends_nothing() {
     let mut cloud = neutron(|_| ()).await;
     cloud.collect().await;
     cloud.later(300);
-    // As Neutron answers a reader: with nothing, and with a refusal where only an administrator asks.
+    // As Neutron answers a reader: with nothing but networks that everybody is shown, and with a refusal where only an administrator asks.
     cloud.answers("/v2.0/floatingips", 200, json!({"floatingips": []}));
+    let networks = recorded("neutron/networks");
+    let others = |n: &Json| n["router:external"] == false;
+    cloud.answers(
+        "/v2.0/networks",
+        200,
+        without(networks.clone(), "networks", others),
+    );
     let refusal = json!({"NeutronError": {"type": "AdminRequired", "message": "User does not have admin privileges: Only admin can view or configure quota."}});
     cloud.answers("/v2.0/quotas", 403, refusal);
     let passes = cloud.collect().await;
@@ -270,7 +287,7 @@ async fn a_lost_role_ends_nothing() {
     assert_eq!(pass.outcome, Outcome::Suspect);
     assert!(pass.error.contains("context_is_admin"), "{}", pass.error);
     // And where even that is answered, so much that vanishes at once is not believed.
-    cloud.answers("/v2.0/quotas", 200, json!({"quotas": []}));
+    cloud.answers("/v2.0/networks", 200, networks);
     let passes = cloud.collect().await;
     assert_eq!(passes["floating_ips"].outcome, Outcome::Suspect);
     assert!(

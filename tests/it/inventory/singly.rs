@@ -1,8 +1,8 @@
 //! Resources that are asked for one at a time: Swift's accounts, Placement's hypervisors, and whatever a list no longer shows. And the small lists: Octavia's
 //! load balancers, Manila's shares.
 //!
-//! Recorded are answers of Placement, of Octavia and Manila, and of Swift an empty account and a refusal. Headers of accounts that hold something, and
-//! balancers with flavors, are made from the API references: headers and fields as documented there.
+//! Recorded are answers of Placement, Octavia, Manila and Swift. Headers of accounts with several storage policies, balancers with flavors and shares in
+//! other states than these are made from the API references: headers and fields as documented there.
 
 use super::{Cloud, PROJECT, cinder, complete, failed, of, recorded, size, ts, volume, without};
 use plimsoll::domain::{Aspect, Outcome, Value};
@@ -22,9 +22,9 @@ X-Account-Storage-Policy-Policy-0-Bytes-Used: 2000
 ";
 const ONE_POLICY: &str = "X-Account-Container-Count: 1\nX-Account-Object-Count: 2\nX-Account-Bytes-Used: 1500\n\
 X-Account-Storage-Policy-Gold-Object-Count: 2\nX-Account-Storage-Policy-Gold-Bytes-Used: 1500\n";
-const EMPTY: &str = include_str!("../../captures/openstack/swift/account-head-empty.headers");
+const EMPTY: &str = include_str!("../../captures/openstack/swift/account-empty.headers");
 const FORBIDDEN: &str =
-    include_str!("../../captures/openstack/swift/account-head-forbidden.headers");
+    include_str!("../../captures/openstack/swift/admin-other-account-403.headers");
 
 fn account(project: &str) -> String {
     format!("/swift/v1/AUTH_{project}")
@@ -226,10 +226,10 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     };
     let all = json!({"loadbalancers": [balancer("a", "ACTIVE", json!("f1")), balancer("b", "ERROR", Json::Null), balancer("c", "PENDING_CREATE", json!("f2"))],
         "loadbalancers_links": []});
-    let lists = "/load-balancer/v2.0/lbaas/loadbalancers";
+    let lists = "/load-balancer/v2/lbaas/loadbalancers";
     cloud.answers(lists, 200, all.clone());
     cloud.answers(
-        "/load-balancer/v2.0/lbaas/flavors",
+        "/load-balancer/v2/lbaas/flavors",
         200,
         json!({"flavors": [{"id": "f1", "name": "large", "enabled": true}]}),
     );
@@ -250,6 +250,12 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     assert_eq!(last("a", Aspect::Owner), Value::label("p1"));
     // Those who are shown their own project's only are refused another's.
     let others = format!("{lists}?project_id=00000000000000000000000000000000&limit=1");
+    let own = all["loadbalancers"].as_array().unwrap().clone();
+    let mut own = json!({"loadbalancers": own});
+    for balancer in own["loadbalancers"].as_array_mut().unwrap() {
+        balancer["project_id"] = json!(PROJECT);
+    }
+    cloud.answers(lists, 200, own);
     cloud.answers(&others, 403, json!({"faultcode": "Client", "faultstring": "Policy does not allow this request to be performed."}));
     let pass = &cloud.collect().await["load_balancers"];
     assert_eq!(pass.outcome, Outcome::Suspect);
@@ -259,13 +265,13 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
         pass.error
     );
     // A list of flavors that cannot be read for the moment is not taken for one that may not be.
-    cloud.answers(&others, 200, json!({"loadbalancers": []}));
-    cloud.answers("/load-balancer/v2.0/lbaas/flavors", 500, json!({}));
+    cloud.answers(lists, 200, all);
+    cloud.answers("/load-balancer/v2/lbaas/flavors", 500, json!({}));
     failed(
         &cloud.collect().await["load_balancers"],
         &["/lbaas/flavors", "status 500"],
     );
-    cloud.answers("/load-balancer/v2.0/lbaas/flavors", 403, json!({}));
+    cloud.answers("/load-balancer/v2/lbaas/flavors", 403, json!({}));
     complete(&cloud.collect().await["load_balancers"], 3);
     assert_eq!(
         of(&cloud.facts, "a", Aspect::Flavor)[0].value,
@@ -280,12 +286,8 @@ async fn recorded_load_balancers_are_read() {
     for (path, name) in [
         ("loadbalancers", "octavia/loadbalancers"),
         ("flavors", "octavia/flavors"),
-        (
-            "loadbalancers?project_id=00000000000000000000000000000000&limit=1",
-            "octavia/loadbalancers-of-nobody",
-        ),
     ] {
-        cloud.answers(&format!("/v2.0/lbaas/{path}"), 200, recorded(name));
+        cloud.answers(&format!("/v2/lbaas/{path}"), 200, recorded(name));
     }
     complete(&cloud.collect().await["load_balancers"], 8);
     let active = "7f1075fb-8756-4581-b5b4-faa3e1f9817b";
@@ -311,29 +313,35 @@ async fn recorded_load_balancers_are_read() {
 }
 
 #[tokio::test]
-async fn recorded_pages_of_shares_are_turned_over_by_offset() {
-    let mut cloud = Cloud::with(&[("shared-file-system", "/share/v2")], |conf| {
-        conf.page_size = 2
-    })
-    .await;
+async fn recorded_shares_are_read() {
+    let mut cloud = Cloud::start(&[("shared-file-system", "/share/v2")]).await;
     cloud.later(2 * 86_400);
-    for (offset, name) in [
-        (0, "manila/shares-detail-2.7"),
-        (2, "manila/shares-detail-2.7-offset2"),
-        (4, "manila/shares-detail-2.7-offset4"),
-    ] {
-        let path = format!(
-            "/share/v2/shares/detail?all_tenants=1&sort_key=id&sort_dir=asc&limit=2&offset={offset}"
-        );
-        cloud.answers(&path, 200, recorded(name));
-    }
-    cloud.answers("/share/v2/services", 200, recorded("manila/services-2.7"));
+    let list = "/share/v2/shares/detail?all_tenants=1&sort_key=id&sort_dir=asc&limit=1000&offset=";
+    cloud.answers(
+        &format!("{list}0"),
+        200,
+        recorded("manila/shares-detail-all_tenants-2.7"),
+    );
+    cloud.answers(&format!("{list}4"), 200, json!({"shares": []}));
     complete(&cloud.collect().await["shares"], 4);
     let fast = "425470b7-3917-4b45-8bc7-93f9e34be03d";
     assert_eq!(
         size(&cloud.facts, fast, "capacity_bytes"),
         ("lab-share-fast".to_owned(), 3 << 30)
     );
+}
+
+#[tokio::test]
+async fn recorded_accounts_are_read() {
+    let mut cloud = swift().await;
+    let account_of_one = include_str!("../../captures/openstack/swift/account-head.headers");
+    cloud.tells(&account("stores"), 204, account_of_one, "");
+    complete(&cloud.collect().await["accounts"], 1);
+    assert_eq!(
+        size(&cloud.facts, "stores/policy-0", "capacity_bytes").1,
+        5_243_880
+    );
+    assert_eq!(size(&cloud.facts, "stores/policy-0", "objects").1, 2);
 }
 
 #[tokio::test]

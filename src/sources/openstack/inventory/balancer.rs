@@ -46,6 +46,7 @@ const LOAD_BALANCERS: List = List {
         one: "/lbaas/loadbalancers",
         one_key: "loadbalancer",
         read: LoadBalancer::read,
+        hidden: Item::is_of_others,
     }),
 };
 

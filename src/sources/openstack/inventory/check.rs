@@ -1,9 +1,12 @@
 //! `check --online` of one service that is read by whole lists.
 
-use super::super::keystone;
 use super::{
-    super::super::{Finding, SourceError, Verdict},
-    Inventory, List, Origin, Probe, hypervisor,
+    super::{
+        super::{Finding, SourceError, Verdict},
+        keystone,
+        pages::Pager,
+    },
+    Inventory, List, Origin, Pages, Probe, hypervisor,
     item::Context,
 };
 use crate::net::Tally;
@@ -21,10 +24,10 @@ impl Inventory {
     pub async fn check_online(&self) -> Vec<Finding> {
         let tally = Tally::default();
         let service = self.offer.service;
-        let found = match self.session.login(&tally).await {
+        let (found, own_project) = match self.session.login(&tally).await {
             // The first reader tells of it.
             Err(_) => return Vec::new(),
-            Ok(login) => login.endpoint(service).cloned(),
+            Ok(login) => (login.endpoint(service).cloned(), login.project.clone()),
         };
         let mut findings = match found {
             Err(_) if !self.is_wanted() => return Vec::new(),
@@ -42,10 +45,13 @@ impl Inventory {
             )],
         };
         let mut context = self.settings.clone();
+        context.own_project = own_project;
         match self.names(&mut context, &tally).await {
             Ok(()) => {
                 for list in self.offer.lists {
-                    findings.push(self.check_list(list, &context, &tally).await);
+                    let (finding, sees_all) = self.check_list(list, &context, &tally).await;
+                    findings.push(finding);
+                    context.sees_all |= sees_all;
                 }
             }
             Err(e) => findings.push(finding(
@@ -55,7 +61,11 @@ impl Inventory {
             )),
         }
         if !matches!(self.offer.probe, Probe::None) {
-            findings.push(match self.proof(&tally).await {
+            let proof = match context.sees_all {
+                true => Ok(()),
+                false => self.proof(&tally).await,
+            };
+            findings.push(match proof {
                 Ok(()) => finding(
                     Verdict::Ok,
                     format!("{} shows what every project owns", service.word()),
@@ -71,33 +81,51 @@ impl Inventory {
         findings
     }
 
-    async fn check_list(&self, list: &List, context: &Context, tally: &Tally) -> Finding {
+    /// Tries one list. True if it shows what is hidden from others.
+    async fn check_list(&self, list: &List, context: &Context, tally: &Tally) -> (Finding, bool) {
         let tried = match &list.origin {
             Origin::Pages(pages) => {
-                let Some(path) = (pages.paths)(context, 1).into_iter().next() else {
-                    return finding(
+                let paths = (pages.paths)(context, self.conf.page_size);
+                let Some(path) = paths.into_iter().next() else {
+                    let none = finding(
                         Verdict::Warning,
                         format!("there is nothing of which {} could be", list.name),
                         "no network is external, or shared with a name that `public_networks` matches: then nothing of it is metered",
                     );
+                    return (none, false);
                 };
-                self.session
-                    .get(self.offer.service, &path, tally)
-                    .await
-                    .map(drop)
+                self.first_page(pages, path, context, tally).await
             }
-            Origin::Accounts => keystone::ids(&self.session, tally).await.map(drop),
-            Origin::Hypervisors => hypervisor::all(&self.session, tally).await.map(drop),
+            Origin::Accounts => keystone::ids(&self.session, tally).await.map(|_| false),
+            Origin::Hypervisors => hypervisor::all(&self.session, tally).await.map(|_| false),
         };
-        let failed = |e: SourceError| {
-            finding(
-                Verdict::Error,
-                format!("{} cannot be read: {e}", list.name),
-                "passes of this list fail until that is mended",
-            )
-        };
-        tried.map_or_else(failed, |()| {
-            finding(Verdict::Ok, format!("{} can be read", list.name), "")
-        })
+        match tried {
+            Ok(sees_all) => {
+                let readable = format!("{} can be read", list.name);
+                (finding(Verdict::Ok, readable, ""), sees_all)
+            }
+            Err(e) => {
+                let failed = finding(
+                    Verdict::Error,
+                    format!("{} cannot be read: {e}", list.name),
+                    "passes of this list fail until that is mended",
+                );
+                (failed, false)
+            }
+        }
+    }
+
+    async fn first_page(
+        &self,
+        pages: &Pages,
+        path: String,
+        context: &Context,
+        tally: &Tally,
+    ) -> Result<bool, SourceError> {
+        let mut pager = Pager::new(self.offer.service, path, pages.key, "id").turning(pages.turn);
+        let page = pager.next(&self.session, tally).await?;
+        let sent = page.into_iter().flat_map(|p| p.items);
+        let mut items = sent.filter_map(|i| (pages.read)(&i.body, context).ok().flatten());
+        Ok(items.any(|i| (pages.hidden)(&i, &context.own_project)))
     }
 }

@@ -36,8 +36,19 @@ const IMAGES: List = List {
         one: "/images",
         one_key: "",
         read: Image::read,
+        hidden: is_private_of_others,
     }),
 };
+
+/// Public, community and shared images are shown to others too.
+fn is_private_of_others(image: &Item, own: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Seen {
+        visibility: String,
+    }
+    let seen = serde_json::from_str::<Seen>(&image.raw);
+    image.is_of_others(own) && seen.is_ok_and(|s| s.visibility == "private")
+}
 
 /// The settled state that a status belongs to; `None` while it is between two.
 fn settled(status: &str) -> Option<&str> {

@@ -28,6 +28,10 @@ pub(super) struct Item {
 /// What other lists of the service told, for items that only name it, and what the configuration says of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
+    /// The project that the account is logged in to.
+    pub(super) own_project: String,
+    /// What was read so far shows that nothing is hidden from the account.
+    pub(super) sees_all: bool,
     /// Lists of the same reading that are complete.
     pub(super) complete: BTreeSet<&'static str>,
     /// Volume types by volume id.
@@ -132,6 +136,12 @@ impl Item {
             None => self.updated.or(self.created).unwrap_or(seen),
         };
         at.min(seen)
+    }
+
+    /// True if it is another project's than `own`.
+    pub(super) fn is_of_others(&self, own: &str) -> bool {
+        let owner = self.shown.get(&Aspect::Owner).and_then(Value::known);
+        !own.is_empty() && owner.is_some_and(|o| o.label != own)
     }
 
     /// True if any level of it is more than none.

@@ -79,6 +79,8 @@ struct Pages {
     one_key: &'static str,
     /// Reads an item as sent; `None`: it is nothing that is metered.
     read: fn(&str, &Context) -> Result<Option<Item>, String>,
+    /// True of an item that is shown only to one who sees everything: another project's than this one.
+    hidden: fn(&Item, &str) -> bool,
 }
 
 /// A list that only gives names to what others hold. It has no pass of its own: where it cannot be read, the lists that need it fail.
@@ -98,7 +100,7 @@ struct Names {
     note: fn(&str, &mut Context) -> Result<(), String>,
 }
 
-/// How an account proves that lists hide nothing from it.
+/// How an account proves that lists hide nothing from it, where no item does: services show either everything or the own project's.
 #[derive(Debug)]
 enum Probe {
     /// Only one who sees everything is answered here; to others it is forbidden.
@@ -257,6 +259,7 @@ impl Inventory {
         }
         // What is remembered is good for the lists below even where the list above cannot be read.
         let mut context = self.settings.clone();
+        context.own_project.clone_from(&login.project);
         context.note(&self.memory);
         // Requests for names are counted with the first list.
         let mut tally = Tally::default();

@@ -16,14 +16,16 @@ pub(super) const OFFER: Offer = Offer {
     service: Service::Network,
     names: &[NETWORKS],
     lists: &[FLOATING_IPS, PORTS, ROUTERS],
-    // Lists show the own project's to others; quotas of all projects are refused to them.
+    // Lists show the own project's to others; quotas of all projects are refused to them, and to one who only reads everything.
     probe: Probe::Get("/quotas"),
 };
 
 const NETWORKS: Names = Names {
     what: "network",
     path: |page| {
-        format!("/networks?fields=id&fields=name&fields=shared&fields=router:external&limit={page}")
+        format!(
+            "/networks?fields=id&fields=name&fields=project_id&fields=shared&fields=router:external&limit={page}"
+        )
     },
     key: "networks",
     id: "id",
@@ -35,6 +37,8 @@ const NETWORKS: Names = Names {
             public.is_some_and(|p| p.is_match(name))
         };
         let public = w.external || (w.shared && named(&w.name));
+        let others = w.project_id.is_some_and(|p| p != context.own_project);
+        context.sees_all |= others && !w.external && !w.shared && !context.own_project.is_empty();
         let network = Network {
             name: w.name,
             public,
@@ -54,6 +58,7 @@ const FLOATING_IPS: List = List {
         one: "/floatingips",
         one_key: "floatingip",
         read: |body, context| FloatingIp::read(body, context).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 
@@ -73,6 +78,8 @@ const PORTS: List = List {
         one: "/ports",
         one_key: "port",
         read: Port::read,
+        // Who owns a network is shown the ports of others on it.
+        hidden: |_, _| false,
     }),
 };
 
@@ -86,6 +93,7 @@ const ROUTERS: List = List {
         one: "/routers",
         one_key: "router",
         read: |body, context| Router::read(body, context).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 
@@ -95,6 +103,7 @@ const LACKS: &str = "the account is shown a part only";
 struct Wire {
     id: String,
     name: String,
+    project_id: Option<String>,
     #[serde(default)]
     shared: bool,
     #[serde(default, rename = "router:external")]
@@ -230,7 +239,6 @@ pub(super) struct Router {
 #[derive(Deserialize)]
 struct Gateway {
     network_id: String,
-    /// Absent where the policy hides them.
     external_fixed_ips: Option<Vec<FixedIp>>,
 }
 
@@ -244,9 +252,11 @@ impl Router {
         let network = gateways.first().map(|g| g.network_id.clone());
         let mut ips = Vec::new();
         for gateway in gateways {
-            ips.extend(gateway.external_fixed_ips.ok_or(
-                "it does not say the addresses of its gateway; the account needs the policy rule get_router:external_gateway_info:external_fixed_ips",
-            )?);
+            ips.extend(
+                gateway
+                    .external_fixed_ips
+                    .ok_or("it does not say the addresses of its gateway")?,
+            );
         }
         let held = held(&ips, &network.unwrap_or_default(), context);
         holder(body, "active", held, w.name.as_deref().unwrap_or_default())

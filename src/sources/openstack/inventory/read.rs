@@ -36,10 +36,12 @@ impl Inventory {
         run: &mut Run<'_>,
     ) -> Result<(), Fault> {
         let (mut listed, mut faults) = (HashSet::new(), Faults::default());
+        let mut sees_all = context.sees_all;
         match &list.origin {
             Origin::Pages(pages) => {
                 for path in (pages.paths)(context, self.conf.page_size) {
-                    self.pages(list, pages, path, context, &mut listed, &mut faults, run)
+                    sees_all |= self
+                        .pages(list, pages, path, context, &mut listed, &mut faults, run)
                         .await?;
                 }
             }
@@ -62,11 +64,14 @@ impl Inventory {
             }
         }
         context.note(&self.memory);
-        self.probe(list, run).await?;
+        if !sees_all {
+            self.probe(list, run).await?;
+        }
         faults.outcome(list.name)?;
         self.end_missing(list, &listed, context, run).await
     }
 
+    /// Reads pages to their end. True if they show what is hidden from others.
     #[expect(
         clippy::too_many_arguments,
         reason = "what a list is read into is one thing only here"
@@ -80,7 +85,8 @@ impl Inventory {
         listed: &mut HashSet<String>,
         faults: &mut Faults,
         run: &mut Run<'_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
+        let mut sees_all = false;
         let mut pager = Pager::new(self.offer.service, path, pages.key, "id").turning(pages.turn);
         while let Some(page) = pager.next(&self.session, &run.tally).await? {
             run.answered(page.reply.date, page.items.len());
@@ -88,6 +94,7 @@ impl Inventory {
             for Sent { id, body } in page.items {
                 match (pages.read)(&body, context) {
                     Ok(Some(item)) => {
+                        sees_all |= (pages.hidden)(&item, &context.own_project);
                         listed.insert(item.id.clone());
                         fresh.push(item);
                     }
@@ -100,7 +107,7 @@ impl Inventory {
             }
             self.take(list, fresh, page.reply.date, run).await?;
         }
-        Ok(())
+        Ok(sees_all)
     }
 
     /// Reads a list whose resources are asked for one by one.
@@ -226,8 +233,8 @@ impl Inventory {
     async fn probe(&self, list: &List, run: &Run<'_>) -> Result<(), Fault> {
         match self.proof(&run.tally).await {
             Err(e) if e.status() == Some(403) => Err(Fault::Suspect(format!(
-                "the account may not ask for what only an administrator sees, so the list of {} may hide what other projects own: none of it is taken \
-                 for complete ({e})",
+                "the list of {} shows nothing that others are not shown, and the account may not ask for what only an administrator sees: it may hide what \
+                 other projects own, and is not taken for complete ({e})",
                 list.name
             ))),
             other => Ok(other?),

@@ -32,6 +32,7 @@ const SHARES: List = List {
         one: "/shares",
         one_key: "share",
         read: |body, context| Share::read(body, context).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 

@@ -31,6 +31,7 @@ const VOLUMES: List = List {
         one: "/volumes",
         one_key: "volume",
         read: |body, _| Volume::read(body).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 
@@ -44,6 +45,7 @@ const SNAPSHOTS: List = List {
         one: "/snapshots",
         one_key: "snapshot",
         read: |body, context| Snapshot::read(body, context).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 
@@ -57,6 +59,7 @@ const BACKUPS: List = List {
         one: "/backups",
         one_key: "backup",
         read: |body, _| Backup::read(body).map(Some),
+        hidden: Item::is_of_others,
     }),
 };
 
