@@ -28,12 +28,11 @@ pub(super) fn section(o: &Overview) -> Markup {
         section aria-labelledby="beside" {
             h2 #beside { "Storage and networks" }
             div.scroll {
-                table.stack role="table" {
+                table.stack.beside role="table" {
                     caption { "Volumes, images, shares and objects by their size, addresses and load balancers by their number, times how long they were held" }
                     thead role="rowgroup" {
                         tr role="row" {
                             th role="columnheader" scope="col" { "Tenant" }
-                            th role="columnheader" scope="col" { "Contract" }
                             @for (_, c) in &columns { th.num role="columnheader" scope="col" { (c.name) div.unit { (c.unit) } } }
                             th.num role="columnheader" scope="col" { "Coverage" }
                         }
@@ -41,15 +40,13 @@ pub(super) fn section(o: &Overview) -> Markup {
                     tbody role="rowgroup" {
                         @for t in o.tenants.iter().filter(|t| !t.sums.beside.is_empty()) {
                             tr role="row" {
-                                th role="rowheader" scope="row" { (t.tenant) }
-                                td role="cell" data-label="Contract" { @if t.contract.is_empty() { span.soft { "–" } } @else { (t.contract) } }
+                                th role="rowheader" scope="row" { (t.tenant) @if !t.contract.is_empty() { " " span.soft { (t.contract) } } }
                                 (cells(&columns, &t.sums.beside))
                             }
                         }
                         @if let Some(u) = o.unattributed.as_ref().filter(|u| !u.sums.beside.is_empty()) {
                             tr.nobodys role="row" {
                                 th role="rowheader" scope="row" { a href="#unattributed" { "unattributed" } }
-                                td role="cell" data-label="Contract" { span.soft { "none" } }
                                 (cells(&columns, &u.sums.beside))
                             }
                         }
@@ -57,7 +54,6 @@ pub(super) fn section(o: &Overview) -> Markup {
                     tfoot role="rowgroup" {
                         tr role="row" {
                             th role="rowheader" scope="row" { "Total" }
-                            td.blank role="cell" {}
                             (cells(&columns, &o.total.beside))
                         }
                     }

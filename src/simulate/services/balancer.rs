@@ -90,8 +90,8 @@ fn shown(ask: &Ask, x: &Thing, r: &Shown) -> Value {
     let world = &ask.cloud.world;
     let project = &world.projects[r.project].id;
     let operating = match r.state {
-        "active" => "ONLINE",
-        "error" => "ERROR",
+        // One that breaks keeps the operating status that it had.
+        "active" | "error" => "ONLINE",
         _ => "OFFLINE",
     };
     // Null until it was changed for the first time.

@@ -1,5 +1,4 @@
-//! The services of things beside servers, each in its own dialect, as recorded in `tests/captures/openstack`; Octavia's, Manila's and Swift's are as their
-//! API documents have them.
+//! The services of things beside servers, each in its own dialect, as recorded in `tests/captures/openstack`.
 
 mod balancer;
 mod image;

@@ -244,7 +244,7 @@ impl<'a> Life<'a> {
                 self.write("error", |r| r.state = "error");
             }
             Kind::Image => self.write("killed", |r| r.state = "error"),
-            Kind::LoadBalancer => self.write("ERROR", |r| r.state = "error"),
+            Kind::LoadBalancer => self.write("ERROR", |r| r.state = "build_error"),
             Kind::FloatingIp | Kind::Port | Kind::Router | Kind::Account => {}
         }
     }

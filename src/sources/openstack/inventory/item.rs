@@ -107,7 +107,7 @@ impl Item {
             if before.is_some_and(|b| b.value == *value) {
                 continue;
             }
-            let at = self.came_about(*aspect, before, listed, seen);
+            let at = self.came_about(*aspect, known, listed, seen);
             let one = BTreeMap::from([(*aspect, value.clone())]);
             drafts.extend(sightings(&one, at, seen));
         }
@@ -118,16 +118,21 @@ impl Item {
     fn came_about(
         &self,
         aspect: Aspect,
-        before: Option<&Sighted>,
+        known: Option<&Remembered>,
         listed: Option<Ts>,
         seen: Ts,
     ) -> Ts {
+        // What was seen without this aspect was between two values of it then.
+        let before = known.and_then(|k| match k.sighted.get(&aspect) {
+            Some(b) => Some(b.seen),
+            None => k.sighted.values().map(|s| s.seen).max(),
+        });
         let at = match before {
             // After a restart only the list knows how long the value before was seen.
-            Some(b) => self
+            Some(before) => self
                 .updated
                 .unwrap_or(seen)
-                .max(b.seen)
+                .max(before)
                 .max(listed.unwrap_or(Ts::MIN)),
             // Nobody looked before: it has been so since it was made, for all that is known. Its last change may be of anything.
             None if aspect == Aspect::State && listed.is_none() => {
@@ -262,5 +267,24 @@ mod tests {
         // What a restart gave back was seen long ago, but the last list had it too.
         let drafts = item(105, "in-use").drafts(open.get("a"), Some(ts(1300)), ts(1360));
         assert_eq!(drafts[0].at, ts(1300));
+    }
+
+    #[test]
+    fn what_was_between_two_states_when_last_seen_settled_since() {
+        // A share tells no time of its last change; while it was made it had no state that lasts.
+        let share = |shown: &[(Aspect, &str)]| Item {
+            updated: None,
+            shown: shown.iter().map(|(a, v)| (*a, Value::label(*v))).collect(),
+            ..item(0, "")
+        };
+        let mut open = BTreeMap::new();
+        share(&[(Aspect::Name, "files")]).remember(&mut open, ts(101));
+        let ready = share(&[(Aspect::Name, "files"), (Aspect::State, "available")]);
+        let drafts = ready.drafts(open.get("a"), Some(ts(101)), ts(160));
+        assert_eq!((drafts.len(), drafts[0].at), (1, ts(160)));
+        let mut ready = ready;
+        ready.updated = Some(ts(107));
+        let drafts = ready.drafts(open.get("a"), Some(ts(101)), ts(160));
+        assert_eq!(drafts[0].at, ts(107));
     }
 }
