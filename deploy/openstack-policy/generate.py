@@ -43,7 +43,7 @@ def or_role(check):
 
 
 def rules(service):
-    """Name to check of the rules that are not as the release has them, and the names that READS left without any rule."""
+    """Name to check of the rules that are not as the release has them."""
     reads = re.compile(PREFIX.get(service, '') + '(' + re.sub(r'\s+', '', READS[service]) + ')')
     out = dict(MORE.get(service, {}))
     found = False

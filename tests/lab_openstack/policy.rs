@@ -37,7 +37,7 @@ impl Account {
 
     fn with(user: &str, body: &Value) -> Self {
         let body = body.to_string();
-        let url = format!("{}/auth/tokens", env("OS_AUTH_URL"));
+        let url = identity("/auth/tokens");
         let json = "Content-Type: application/json";
         let answer = curl(&["-D", "-", "-H", json, "-d", &body, &url]);
         let (head, body) = answer
@@ -59,10 +59,10 @@ impl Account {
         let rules: Value =
             serde_json::from_str(include_str!("../../deploy/openstack-access-rules.json")).unwrap();
         let admin = Self::of("admin", "admin");
-        let users = format!("{}/users", env("OS_AUTH_URL"));
+        let users = identity("/users");
         let id = admin.ids(&format!("{users}?name={user}"), "users");
         let url = format!("{users}/{}/application_credentials", id.first().unwrap());
-        let name = format!("policy-{}", std::process::id());
+        let name = format!("policy-{:?}", std::time::SystemTime::now());
         let body = json!({"application_credential": {"name": name, "access_rules": rules}});
         let (code, made) = self.ask("POST", &url, Some(&body));
         assert_eq!(code, 201, "{made}");
@@ -128,20 +128,47 @@ fn at(port: &str, path: &str) -> String {
     format!("http://127.0.0.1:{}{path}", env(port))
 }
 
+fn identity(path: &str) -> String {
+    format!("{}{path}", env("OS_AUTH_URL"))
+}
+
+fn compute(path: &str) -> String {
+    at("NOVA_PORT", &format!("/v2.1{path}"))
+}
+
+/// In the project of whoever asks.
+fn volume(path: &str) -> String {
+    at("CINDER_PORT", &format!("/v3/{{project}}{path}"))
+}
+
+fn network(path: &str) -> String {
+    at("NEUTRON_PORT", &format!("/v2.0{path}"))
+}
+
+fn image(path: &str) -> String {
+    at("GLANCE_PORT", &format!("/v2{path}"))
+}
+
+fn placement(path: &str) -> String {
+    at("PLACEMENT_PORT", path)
+}
+
+fn balancer(path: &str) -> String {
+    at("OCTAVIA_PORT", &format!("/v2/lbaas{path}"))
+}
+
+fn share(path: &str) -> String {
+    at("MANILA_PORT", &format!("/v2{path}"))
+}
+
 /// A project of the seed's.
 fn project(admin: &Account, name: &str) -> String {
-    let url = format!("{}/projects?name={name}", env("OS_AUTH_URL"));
+    let url = identity(&format!("/projects?name={name}"));
     admin.ids(&url, "projects").pop_first().unwrap()
 }
 
 /// Every list that a metering account reads: URL, key, and the least that the seed leaves in it.
 fn lists() -> Vec<(String, &'static str, usize)> {
-    let identity = |p: &str| format!("{}{p}", env("OS_AUTH_URL"));
-    let compute = |p: &str| at("NOVA_PORT", &format!("/v2.1{p}"));
-    let volume = |p: &str| at("CINDER_PORT", &format!("/v3/{{project}}{p}"));
-    let network = |p: &str| at("NEUTRON_PORT", &format!("/v2.0{p}"));
-    let balancer = |p: &str| at("OCTAVIA_PORT", &format!("/v2/lbaas{p}"));
-    let share = |p: &str| at("MANILA_PORT", &format!("/v2{p}"));
     vec![
         (identity("/projects"), "projects", 5),
         (identity("/domains"), "domains", 3),
@@ -162,12 +189,8 @@ fn lists() -> Vec<(String, &'static str, usize)> {
         (network("/ports"), "ports", 20),
         (network("/floatingips"), "floatingips", 7),
         (network("/routers"), "routers", 4),
-        (at("GLANCE_PORT", "/v2/images?limit=1000"), "images", 4),
-        (
-            at("PLACEMENT_PORT", "/resource_providers"),
-            "resource_providers",
-            2,
-        ),
+        (image("/images?limit=1000"), "images", 4),
+        (placement("/resource_providers"), "resource_providers", 2),
         (balancer("/loadbalancers"), "loadbalancers", 2),
         (balancer("/listeners"), "listeners", 2),
         (share("/shares/detail?all_tenants=1"), "shares", 2),
@@ -192,7 +215,6 @@ fn a_metering_account_reads_what_an_administrator_reads() {
     }
 
     // What is asked for by id, of another project's: actions and events of living and deleted servers, the inventory of a host.
-    let compute = |p: &str| at("NOVA_PORT", &format!("/v2.1{p}"));
     for of in ["", "&deleted=true"] {
         let servers = meter.ids(
             &compute(&format!("/servers/detail?all_tenants=1{of}")),
@@ -214,7 +236,7 @@ fn a_metering_account_reads_what_an_administrator_reads() {
         }
         assert!(events > 0, "no events are shown{of}");
     }
-    let providers = at("PLACEMENT_PORT", "/resource_providers");
+    let providers = placement("/resource_providers");
     for id in meter.ids(&providers, "resource_providers") {
         for what in ["inventories", "usages"] {
             let (code, body) = meter.ask("GET", &format!("{providers}/{id}/{what}"), None);
@@ -235,15 +257,7 @@ fn a_metering_account_reads_what_an_administrator_reads() {
 /// What must be refused: method, URL, body.
 fn refused(admin: &Account) -> Vec<(&'static str, String, Option<Value>)> {
     let one = |url: &str, key: &str| admin.ids(url, key).pop_first().unwrap();
-    let identity = |p: &str| format!("{}{p}", env("OS_AUTH_URL"));
-    let compute = |p: &str| at("NOVA_PORT", &format!("/v2.1{p}"));
     let web = project(admin, "web");
-    let volume = |p: &str| at("CINDER_PORT", &format!("/v3/{{project}}{p}"));
-    let network = |p: &str| at("NEUTRON_PORT", &format!("/v2.0{p}"));
-    let image = |p: &str| at("GLANCE_PORT", &format!("/v2{p}"));
-    let balancer = |p: &str| at("OCTAVIA_PORT", &format!("/v2/lbaas{p}"));
-    let share = |p: &str| at("MANILA_PORT", &format!("/v2{p}"));
-    let placement = |p: &str| at("PLACEMENT_PORT", p);
 
     let server = one(&compute("/servers?all_tenants=1"), "servers");
     let server = |p: &str| compute(&format!("/servers/{server}{p}"));
@@ -392,7 +406,7 @@ fn a_metering_account_changes_nothing_and_is_shown_no_secret() {
     }
     assert!(open.is_empty(), "not refused: {open:#?}");
     // What a server was started with may hold passwords.
-    let url = at("NOVA_PORT", "/v2.1/servers/detail?all_tenants=1");
+    let url = compute("/servers/detail?all_tenants=1");
     let (_, servers) = meter.ask("GET", &url, None);
     assert!(!servers.to_string().contains("user_data"));
     let (_, servers) = admin.ask("GET", &url, None);

@@ -11,7 +11,6 @@ rootwrap_config = $LAB_VENV/etc/manila/rootwrap.conf
 enabled_share_backends = dummy
 enabled_share_protocols = NFS
 default_share_type = lab-share
-server_migration_driver_continue_update_interval = 600
 [dummy]
 share_driver = manila.tests.share.drivers.dummy.DummyDriver
 share_backend_name = dummy
