@@ -100,23 +100,29 @@ pub struct LabelIter<'a> {
 impl<'a> Iterator for LabelIter<'a> {
     type Item = Label<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Label<'a>> {
-        let named = self.rest.trim_start_matches([' ', '\t', ',']);
-        let (name, rest) = named.split_once('=')?;
-        let (_, value) = rest.split_once('"')?;
-        let end = value_end(value.as_bytes(), self.escaped)?;
-        let (raw, rest) = value.split_at_checked(end)?;
-        self.rest = rest.get(1..)?;
+        // On bytes, for this runs once for each label of each sample; the line was checked before.
+        let bytes = self.rest.as_bytes();
+        let first = bytes
+            .iter()
+            .position(|b| !matches!(b, b',' | b' ' | b'\t'))?;
+        let length = bytes[first..]
+            .iter()
+            .position(|b| matches!(b, b'=' | b' ' | b'\t'))?;
+        let name = self.rest.get(first..first + length)?;
+        let behind = first + length;
+        let value = behind + bytes[behind..].iter().position(|b| *b == b'"')? + 1;
+        let end = value + value_end(&bytes[value..], self.escaped)?;
+        let raw = self.rest.get(value..end)?;
+        self.rest = self.rest.get(end + 1..)?;
         let escaped = self.escaped && memchr(b'\\', raw.as_bytes()).is_some();
-        Some(Label {
-            name: name.trim_end_matches([' ', '\t']),
-            raw,
-            escaped,
-        })
+        Some(Label { name, raw, escaped })
     }
 }
 
 /// Where the quote is that closes a value.
+#[inline]
 fn value_end(value: &[u8], escaped: bool) -> Option<usize> {
     if !escaped {
         return memchr(b'"', value);
