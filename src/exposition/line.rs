@@ -3,6 +3,7 @@
 use super::{
     Exemplar, Format, Labels, Lexeme, Sample, Timestamp,
     error::{Fault, Problem},
+    label::Spans,
     number::{number_end, real_end, whole_end},
 };
 use memchr::memchr2;
@@ -260,7 +261,7 @@ impl<'a> Line<'a> {
     fn labels(&mut self, names: &mut Vec<&'a str>) -> Result<Labels<'a>, Fault> {
         self.skip(b'{', "labels (`{name=\"value\"}`, or `{}`)")?;
         names.clear();
-        let (first, mut escaped) = (self.at, false);
+        let (first, mut escaped, mut spans) = (self.at, false, Spans::default());
         loop {
             self.blanks();
             if self.peek() == Some(b'}') && (names.is_empty() || self.lax()) {
@@ -275,7 +276,9 @@ impl<'a> Line<'a> {
             self.blanks();
             self.skip(b'=', "`=` and the label's value in quotes")?;
             self.blanks();
+            let open = self.at;
             escaped |= self.quoted()?;
+            spans.push(name.len(), self.at - open - 2);
             self.blanks();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -283,7 +286,11 @@ impl<'a> Line<'a> {
                 _ => return Err(self.expected("`,` and another label, or `}`")),
             }
         }
-        let labels = Labels::of(self.text.get(first..self.at).unwrap_or_default(), escaped);
+        let labels = Labels::of(
+            self.text.get(first..self.at).unwrap_or_default(),
+            escaped,
+            spans,
+        );
         self.at += 1;
         Ok(labels)
     }
