@@ -46,6 +46,17 @@ pub enum BadNumber {
 /// An exponent beyond this is as good as this: no text has as many digits.
 const EXPONENT_MAX: i64 = 1 << 40;
 
+/// Powers of ten below 2^63.
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 impl<'a> Decimal<'a> {
     /// Reads `[+-]` digits, with a point before, among or after them, and `e` or `E` with a whole exponent.
     ///
@@ -146,6 +157,9 @@ impl<'a> Decimal<'a> {
 
     /// The number that the first so many digits make, with zeros for those that are not there; with its sign.
     fn leading(&self, wanted: i64) -> Option<i128> {
+        if let Some(sum) = self.leading_few(wanted) {
+            return Some(sum);
+        }
         let mut left = wanted;
         let mut sum = 0_i128;
         // Downwards, for the smallest number has no positive counterpart.
@@ -165,6 +179,23 @@ impl<'a> Decimal<'a> {
         } else {
             sum.checked_neg()
         }
+    }
+
+    /// The same where it is certain to fit in 64 bits, as nearly always: several times as fast.
+    fn leading_few(&self, wanted: i64) -> Option<i128> {
+        let mut left = usize::try_from(wanted.max(0))
+            .ok()
+            .filter(|n| *n < POWERS.len())?;
+        let mut sum = 0_i64;
+        for piece in self.digits {
+            let taken = piece.len().min(left);
+            for digit in &piece[..taken] {
+                sum = sum * 10 + i64::from(digit - b'0');
+            }
+            left -= taken;
+        }
+        sum *= POWERS[left];
+        Some(i128::from(if self.negative { -sum } else { sum }))
     }
 
     fn every_digit(&self) -> impl Iterator<Item = u8> {

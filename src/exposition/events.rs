@@ -99,6 +99,7 @@ impl<'a> Events<'a> {
     }
 
     /// The next line; `None` at the end of the page.
+    #[inline]
     fn advance(&mut self) -> Result<Option<&'a str>, Fault> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         self.began = self.at;
@@ -119,6 +120,7 @@ impl<'a> Events<'a> {
         }
     }
 
+    #[inline]
     fn step(&mut self) -> Result<Option<Event<'a>>, Fault> {
         while let Some(line) = self.advance()? {
             let event = match self.format {
@@ -145,6 +147,7 @@ impl<'a> Events<'a> {
         Err(Problem::AfterEof.at(0))
     }
 
+    #[inline]
     fn exact(&mut self, line: &'a str) -> Result<Event<'a>, Fault> {
         let at_first = |problem: Problem| Err(problem.at(0));
         match line.as_bytes() {
@@ -188,8 +191,9 @@ impl<'a> Events<'a> {
         }
     }
 
+    #[inline]
     fn lax(&mut self, line: &'a str) -> Result<Option<Event<'a>>, Fault> {
-        let mut cursor = Line::new(line.trim_end_matches([' ', '\t']), self.format);
+        let mut cursor = Line::new(without_blanks_at_end(line), self.format);
         cursor.blanks();
         match cursor.rest().as_bytes() {
             [] => return Ok(None),
@@ -248,6 +252,7 @@ impl<'a> Events<'a> {
 impl<'a> Iterator for Events<'a> {
     type Item = Result<Event<'a>, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
@@ -271,6 +276,14 @@ impl<'a> Iterator for Events<'a> {
 }
 
 impl std::iter::FusedIterator for Events<'_> {}
+
+fn without_blanks_at_end(line: &str) -> &str {
+    let last = line
+        .as_bytes()
+        .iter()
+        .rposition(|b| !matches!(b, b' ' | b'\t'));
+    line.get(..last.map_or(0, |l| l + 1)).unwrap_or_default()
+}
 
 /// Line and column of what follows a text.
 fn position(before: &str) -> (usize, usize) {

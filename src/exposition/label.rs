@@ -10,6 +10,47 @@ pub struct Labels<'a> {
     raw: &'a str,
     /// Whether a backslash is in it.
     escaped: bool,
+    /// Where names and values are, so that they need not be looked for again.
+    spans: Spans,
+}
+
+/// The lengths of names and values, where nothing but `="` and `",` is around them. Long and many labels are looked for instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct Spans {
+    lengths: [(u8, u8); SPANS],
+    count: u8,
+    /// The lengths tell all.
+    known: bool,
+}
+
+const SPANS: usize = 8;
+
+impl Spans {
+    /// One more label.
+    #[inline]
+    pub(super) fn push(&mut self, name: usize, value: usize) {
+        let slot = self.lengths.get_mut(usize::from(self.count));
+        match (slot, u8::try_from(name), u8::try_from(value)) {
+            (Some(slot), Ok(name), Ok(value)) => *slot = (name, value),
+            _ => return self.count = u8::MAX,
+        }
+        self.count += 1;
+    }
+
+    /// Known if they and the marks between them are all of the text.
+    #[inline]
+    fn of(mut self, raw: &str) -> Self {
+        let all = self
+            .lengths
+            .get(..usize::from(self.count))
+            .unwrap_or_default();
+        let sum: usize = all
+            .iter()
+            .map(|(name, value)| usize::from(*name) + usize::from(*value) + 4)
+            .sum();
+        self.known = sum == raw.len() + 1;
+        self
+    }
 }
 
 /// A name and its value.
@@ -23,8 +64,14 @@ pub struct Label<'a> {
 
 impl<'a> Labels<'a> {
     /// Of what was found to be labels.
-    pub(super) const fn of(raw: &'a str, escaped: bool) -> Self {
-        Self { raw, escaped }
+    #[inline]
+    pub(super) fn of(raw: &'a str, escaped: bool, spans: Spans) -> Self {
+        let spans = spans.of(raw);
+        Self {
+            raw,
+            escaped,
+            spans,
+        }
     }
 
     /// In the order of the page.
@@ -33,6 +80,8 @@ impl<'a> Labels<'a> {
         LabelIter {
             rest: self.raw,
             escaped: self.escaped,
+            spans: self.spans,
+            next: 0,
         }
     }
 
@@ -95,28 +144,62 @@ impl fmt::Debug for Label<'_> {
 pub struct LabelIter<'a> {
     rest: &'a str,
     escaped: bool,
+    spans: Spans,
+    next: u8,
 }
 
 impl<'a> Iterator for LabelIter<'a> {
     type Item = Label<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Label<'a>> {
-        let named = self.rest.trim_start_matches([' ', '\t', ',']);
-        let (name, rest) = named.split_once('=')?;
-        let (_, value) = rest.split_once('"')?;
-        let end = value_end(value.as_bytes(), self.escaped)?;
-        let (raw, rest) = value.split_at_checked(end)?;
-        self.rest = rest.get(1..)?;
+        let (name, raw) = if self.spans.known {
+            self.known()?
+        } else {
+            self.found()?
+        };
         let escaped = self.escaped && memchr(b'\\', raw.as_bytes()).is_some();
-        Some(Label {
-            name: name.trim_end_matches([' ', '\t']),
-            raw,
-            escaped,
-        })
+        Some(Label { name, raw, escaped })
+    }
+}
+
+impl<'a> LabelIter<'a> {
+    /// The next label by the lengths.
+    #[inline]
+    fn known(&mut self) -> Option<(&'a str, &'a str)> {
+        if self.next >= self.spans.count {
+            return None;
+        }
+        let (name, value) = *self.spans.lengths.get(usize::from(self.next))?;
+        let (name, value) = (usize::from(name), usize::from(value));
+        self.next += 1;
+        let (label, behind) = (self.rest.get(..name)?, name + 2 + value);
+        let raw = self.rest.get(name + 2..behind)?;
+        self.rest = self.rest.get(behind + 2..).unwrap_or_default();
+        Some((label, raw))
+    }
+
+    /// The next label by its marks; the line was checked before.
+    fn found(&mut self) -> Option<(&'a str, &'a str)> {
+        let bytes = self.rest.as_bytes();
+        let first = bytes
+            .iter()
+            .position(|b| !matches!(b, b',' | b' ' | b'\t'))?;
+        let length = bytes[first..]
+            .iter()
+            .position(|b| matches!(b, b'=' | b' ' | b'\t'))?;
+        let name = self.rest.get(first..first + length)?;
+        let behind = first + length;
+        let value = behind + bytes[behind..].iter().position(|b| *b == b'"')? + 1;
+        let end = value + value_end(&bytes[value..], self.escaped)?;
+        let raw = self.rest.get(value..end)?;
+        self.rest = self.rest.get(end + 1..)?;
+        Some((name, raw))
     }
 }
 
 /// Where the quote is that closes a value.
+#[inline]
 fn value_end(value: &[u8], escaped: bool) -> Option<usize> {
     if !escaped {
         return memchr(b'"', value);

@@ -3,6 +3,7 @@
 use super::{
     Exemplar, Format, Labels, Lexeme, Sample, Timestamp,
     error::{Fault, Problem},
+    label::Spans,
     number::{number_end, real_end, whole_end},
 };
 use memchr::memchr2;
@@ -13,6 +14,27 @@ const VALUE: &str = "the value (a number, NaN, +Inf or -Inf)";
 const SECONDS: &str = "a time in seconds (a number)";
 const MILLISECONDS: &str = "a time in milliseconds (a whole number)";
 const EXEMPLAR: &str = "an exemplar (`# {labels} value`, perhaps a time)";
+
+/// In a label name, and in a metric name: a letter, a digit or `_`.
+const IN_LABEL: u8 = 1;
+/// In a metric name.
+const IN_NAME: u8 = 2;
+
+/// What each byte may be in.
+static CLASS: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut all = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            all[byte as usize] = IN_LABEL | IN_NAME;
+        }
+        byte += 1;
+    }
+    all[b':' as usize] = IN_NAME;
+    all
+}
 
 /// A line that is being read.
 pub(super) struct Line<'a> {
@@ -38,10 +60,12 @@ impl<'a> Line<'a> {
         self.at = at;
     }
 
+    #[inline]
     fn lax(&self) -> bool {
         self.format == Format::Text
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -50,11 +74,13 @@ impl<'a> Line<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn ended(&self) -> bool {
         self.at >= self.text.len()
     }
 
     /// What was expected here, and what is here instead: the next few characters, or a word.
+    #[cold]
     fn expected(&self, expected: &'static str) -> Fault {
         let word: String = self.rest().chars().take(24).collect();
         let word = match word.find([' ', '\t']) {
@@ -70,12 +96,14 @@ impl<'a> Line<'a> {
     }
 
     /// Takes what reaches to `end`.
+    #[inline]
     fn take(&mut self, end: usize) -> &'a str {
         let taken = self.text.get(self.at..end).unwrap_or_default();
         self.at = end;
         taken
     }
 
+    #[inline]
     fn skip(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
         if self.peek() != Some(byte) {
             return Err(self.expected(expected));
@@ -85,6 +113,7 @@ impl<'a> Line<'a> {
     }
 
     /// Blanks and tabs between tokens, where the format allows them.
+    #[inline]
     pub(super) fn blanks(&mut self) {
         if self.lax() {
             while let Some(b' ' | b'\t') = self.peek() {
@@ -94,6 +123,7 @@ impl<'a> Line<'a> {
     }
 
     /// What parts two tokens: one space, or in text 0.0.4 any blanks and tabs, and none behind a brace.
+    #[inline]
     pub(super) fn gap(&mut self) -> Result<(), Fault> {
         if !self.lax() {
             return self.skip(b' ', "one space");
@@ -120,14 +150,15 @@ impl<'a> Line<'a> {
 
     /// A metric's or family's name.
     pub(super) fn name(&mut self) -> Result<&'a str, Fault> {
-        self.word(|b| b == b':', NAME)
+        self.word(IN_NAME, NAME)
     }
 
-    fn word(&mut self, also: impl Fn(u8) -> bool, what: &'static str) -> Result<&'a str, Fault> {
+    #[inline]
+    fn word(&mut self, class: u8, what: &'static str) -> Result<&'a str, Fault> {
         let rest = &self.text.as_bytes()[self.at..];
-        let inner = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || also(*b);
+        let inner = |b: &u8| CLASS[usize::from(*b)] & class != 0;
         let length = rest.iter().position(|b| !inner(b)).unwrap_or(rest.len());
-        if rest.first().is_none_or(u8::is_ascii_digit) || length == 0 {
+        if length == 0 || rest[0].is_ascii_digit() {
             return Err(self.expected(what));
         }
         Ok(self.take(self.at + length))
@@ -136,7 +167,7 @@ impl<'a> Line<'a> {
     /// Any of the characters of names, to the end of the line.
     pub(super) fn unit(&mut self) -> Result<&'a str, Fault> {
         let unit = self.rest();
-        let inner = |b: &u8| b.is_ascii_alphanumeric() || [b'_', b':'].contains(b);
+        let inner = |b: &u8| CLASS[usize::from(*b)] & IN_NAME != 0;
         match unit.as_bytes().iter().position(|b| !inner(b)) {
             None => Ok(unit),
             Some(at) => {
@@ -147,6 +178,7 @@ impl<'a> Line<'a> {
     }
 
     /// `name{labels} value time # exemplar`. `names` is scratch.
+    #[inline]
     pub(super) fn sample(&mut self, names: &mut Vec<&'a str>) -> Result<Sample<'a>, Fault> {
         let name = self.name()?;
         self.blanks();
@@ -180,6 +212,7 @@ impl<'a> Line<'a> {
         })
     }
 
+    #[inline]
     fn value(&mut self) -> Result<Lexeme<'a>, Fault> {
         match number_end(self.text.as_bytes(), self.at).filter(|end| self.token_ends(*end)) {
             Some(end) => Ok(Lexeme::of(self.take(end))),
@@ -187,6 +220,7 @@ impl<'a> Line<'a> {
         }
     }
 
+    #[inline]
     fn timestamp(&mut self) -> Result<Timestamp<'a>, Fault> {
         let bytes = self.text.as_bytes();
         let (end, what) = match self.format {
@@ -199,6 +233,7 @@ impl<'a> Line<'a> {
         }
     }
 
+    #[inline]
     fn token_ends(&self, at: usize) -> bool {
         matches!(self.text.as_bytes().get(at), None | Some(b' ' | b'\t'))
     }
@@ -222,17 +257,18 @@ impl<'a> Line<'a> {
     }
 
     /// `{name="value",name="value"}`; text 0.0.4 has blanks wherever it likes, and a comma at the end.
+    #[inline]
     fn labels(&mut self, names: &mut Vec<&'a str>) -> Result<Labels<'a>, Fault> {
         self.skip(b'{', "labels (`{name=\"value\"}`, or `{}`)")?;
         names.clear();
-        let (first, mut escaped) = (self.at, false);
+        let (first, mut escaped, mut spans) = (self.at, false, Spans::default());
         loop {
             self.blanks();
             if self.peek() == Some(b'}') && (names.is_empty() || self.lax()) {
                 break;
             }
             let at = self.at;
-            let name = self.word(|_| false, LABEL)?;
+            let name = self.word(IN_LABEL, LABEL)?;
             if names.contains(&name) {
                 return Err(Problem::LabelTwice(name.to_owned()).at(at));
             }
@@ -240,7 +276,9 @@ impl<'a> Line<'a> {
             self.blanks();
             self.skip(b'=', "`=` and the label's value in quotes")?;
             self.blanks();
+            let open = self.at;
             escaped |= self.quoted()?;
+            spans.push(name.len(), self.at - open - 2);
             self.blanks();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -248,12 +286,17 @@ impl<'a> Line<'a> {
                 _ => return Err(self.expected("`,` and another label, or `}`")),
             }
         }
-        let labels = Labels::of(self.text.get(first..self.at).unwrap_or_default(), escaped);
+        let labels = Labels::of(
+            self.text.get(first..self.at).unwrap_or_default(),
+            escaped,
+            spans,
+        );
         self.at += 1;
         Ok(labels)
     }
 
     /// A value in quotes; whether an escape is in it.
+    #[inline]
     fn quoted(&mut self) -> Result<bool, Fault> {
         let open = self.at;
         self.skip(b'"', "the label's value in double quotes")?;

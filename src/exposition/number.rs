@@ -144,11 +144,13 @@ impl<'a> Timestamp<'a> {
 }
 
 /// Where the number ends that begins at `at`; `None` if none does.
+#[inline]
 pub(super) fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
     real_end(bytes, at).or_else(|| word_end(bytes, at))
 }
 
 /// The same for numbers that are not infinite and not NaN.
+#[inline]
 pub(super) fn real_end(bytes: &[u8], at: usize) -> Option<usize> {
     let whole = at + usize::from(matches!(bytes.get(at), Some(b'-' | b'+')));
     let mut end = digits_end(bytes, whole);
@@ -168,12 +170,14 @@ pub(super) fn real_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The same for a whole number without point and exponent.
+#[inline]
 pub(super) fn whole_end(bytes: &[u8], at: usize) -> Option<usize> {
     let first = at + usize::from(matches!(bytes.get(at), Some(b'-' | b'+')));
     let end = digits_end(bytes, first);
     (end > first).then_some(end)
 }
 
+#[inline]
 fn digits_end(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest
