@@ -10,6 +10,7 @@ mod harness;
 mod inventory;
 mod made_up;
 mod month;
+mod notifications;
 mod one_way_law;
 mod openstack;
 mod order_free;

@@ -27,7 +27,7 @@ use item::{Context, Item};
 pub(super) use {item::label, volume::{settled, size}};
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -62,27 +62,58 @@ struct Offer {
 
 const OFFERS: &[Offer] = &[volume::OFFER];
 
-/// What events told to have ended: proof for the lists that no longer show it. Shared by the readers of a region.
+/// What events told to have ended: proof for the lists that no longer show it. And what they told to be there: should its end be lost, a list that does not
+/// show it has to ask for it. Shared by the readers of a region.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ended(Arc<Mutex<HashSet<(&'static str, String)>>>);
+pub(super) struct Ended(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    ended: HashSet<(&'static str, String)>,
+    alive: HashSet<(&'static str, String)>,
+}
 
 /// Ends told of that no list has asked for yet; forgotten ones are looked up by id instead.
 const ENDED_MAX: usize = 100_000;
 
 impl Ended {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes what an event ended.
     pub(super) fn tell(&self, kind: &'static str, id: &str) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= ENDED_MAX {
-            all.clear();
+        let (mut told, of) = (self.told(), (kind, id.to_owned()));
+        if told.ended.len() >= ENDED_MAX {
+            told.ended.clear();
         }
-        all.insert((kind, id.to_owned()));
+        told.alive.remove(&of);
+        told.ended.insert(of);
+    }
+
+    /// Notes what an event told to be there.
+    pub(super) fn tell_alive(&self, kind: &'static str, id: &str) {
+        let (mut told, of) = (self.told(), (kind, id.to_owned()));
+        if told.alive.len() >= ENDED_MAX {
+            told.alive.clear();
+        }
+        if !told.ended.contains(&of) {
+            told.alive.insert(of);
+        }
+    }
+
+    /// Once, all of a kind that events told to be there.
+    fn take_alive(&self, kind: &'static str) -> Vec<String> {
+        let mut told = self.told();
+        told.alive
+            .extract_if(|(k, _)| *k == kind)
+            .map(|(_, id)| id)
+            .collect()
     }
 
     /// True once, of what an event ended.
     fn take(&self, kind: &'static str, id: &str) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&(kind, id.to_owned()))
+        self.told().ended.remove(&(kind, id.to_owned()))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     super::inventory::label,
     facts::Told,
-    message::{Message, maybe_moment, moment},
+    message::{Message, moment},
 };
 use crate::domain::{Aspect, Known, Ts, Value, fact::kind};
 use serde::Deserialize;
@@ -18,8 +18,6 @@ struct Payload {
     size: Option<i64>,
     #[serde(deserialize_with = "moment")]
     created_at: Ts,
-    #[serde(default, deserialize_with = "maybe_moment")]
-    deleted_at: Option<Ts>,
 }
 
 /// What a message tells.
@@ -51,10 +49,8 @@ pub(super) fn told(message: &Message) -> Result<Option<Told>, String> {
     ];
     let told = Told::of(kind::IMAGE, p.id).record(Some(p.created_at), "queued");
     Ok(Some(match (event, state) {
-        // Its own time of the end is cut to the second.
-        ("delete", _) => told
-            .seen(sent, shown)
-            .event(Aspect::State, p.deleted_at.unwrap_or(sent), Value::Gone),
+        // Its own time of the end is cut to the second, and may so lie before its beginning.
+        ("delete", _) => told.seen(sent, shown).event(Aspect::State, sent, Value::Gone),
         // An update tells of a deactivation too. One that changed no state says again what is known.
         ("activate" | "deactivate" | "reactivate" | "update", Some(state)) => {
             told.seen(sent, shown).event(Aspect::State, sent, state)

@@ -233,7 +233,7 @@ impl Notifications {
             .prepare(&readable, &self.session, &run.tally)
             .await?;
         self.versioned |= readable.iter().any(|m| nova::is_versioned(m));
-        let (mut told, mut ended) = (Told::default(), Vec::new());
+        let (mut told, mut lives) = (Told::default(), Vec::new());
         for (delivery, message) in batch.iter().zip(&messages) {
             let found = match message {
                 Err(why) => Err(why.clone()),
@@ -245,9 +245,7 @@ impl Notifications {
                 Ok(None) => told.ignored += 1,
                 Ok(Some((found, message))) => {
                     told.used += 1;
-                    if found.ends() {
-                        ended.push((found.kind, found.id.clone()));
-                    }
+                    lives.push((found.kind, found.id.clone(), found.ends()));
                     run.add(found.kind, &found.id, found.drafts, Some(&message.kept()));
                 }
                 Err(why) => {
@@ -263,8 +261,12 @@ impl Notifications {
         if let Some(last) = batch.last() {
             link.acknowledge(last.tag).await?;
         }
-        for (kind, id) in ended {
-            self.ended.tell(kind, &id);
+        for (kind, id, ends) in lives {
+            if ends {
+                self.ended.tell(kind, &id);
+            } else {
+                self.ended.tell_alive(kind, &id);
+            }
         }
         self.told.add(told);
         Ok(messages.iter().flatten().map(|m| m.timestamp).min())

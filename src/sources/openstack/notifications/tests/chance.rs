@@ -33,7 +33,7 @@ fn pass_before(t: Ts) -> Ts {
 }
 
 /// What lists each minute would have shown of a life, as the readers write it: what differs, and what is missing.
-fn listed(key: &ResourceKey, truth: &Timeline) -> Vec<Fact> {
+fn listed(key: &ResourceKey, truth: &Timeline, told: bool) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |aspect, evidence, at: Ts, seen: Ts, value: Value| {
         facts.push(Fact {
@@ -51,6 +51,11 @@ fn listed(key: &ResourceKey, truth: &Timeline) -> Vec<Fact> {
     };
     let states = truth.spans(Aspect::State);
     let (Some(first), Some(last)) = (states.first(), states.last()) else {
+        // Over within a second: no list shows it, and the next one is asked for it by id where a message told of it.
+        if let Some(ended) = truth.facts.values().map(|f| f.seen).max().filter(|_| told) {
+            let t = pass_before(ended);
+            fact(Aspect::State, Evidence::Missing, t, t.plus_seconds(PASS_S), Value::Gone);
+        }
         return facts;
     };
     let to = last.end.unwrap_or(last.start).plus_seconds(3 * PASS_S);
@@ -58,7 +63,8 @@ fn listed(key: &ResourceKey, truth: &Timeline) -> Vec<Fact> {
     let (mut t, mut alive) = (pass_before(first.start).plus_seconds(PASS_S), false);
     while t < to {
         let state = value_at(truth, Aspect::State, t);
-        if state.is_none() && alive {
+        let over = last.end.is_some_and(|e| t.plus_seconds(-PASS_S) <= e && e <= t);
+        if state.is_none() && (alive || told && over) {
             fact(Aspect::State, Evidence::Missing, t.plus_seconds(-PASS_S), t, Value::Gone);
         }
         alive = state.is_some();
@@ -98,6 +104,7 @@ fn within_bound(truth: &Timeline, got: &Timeline) -> Result<(), String> {
             .chain(truth.spans(Aspect::State))
             .flat_map(|s| [Some(s.start), s.end])
             .flatten()
+            .chain(truth.facts.values().map(|f| f.at))
             .collect();
         let near = |t: Ts| {
             changes.iter().any(|c| {
@@ -157,7 +164,7 @@ fn trials(seed: u64, dropped: f64) -> Vec<Trial> {
         .map(|(key, facts)| {
             let truth = fold::fold(&key, facts);
             let mut facts = kept.remove(&key).unwrap_or_default();
-            facts.extend(listed(&key, &truth));
+            facts.extend(listed(&key, &truth, !facts.is_empty()));
             facts.shuffle(&mut rng);
             let lost = lost.iter().any(|(k, id)| *k == key.kind && *id == key.resource);
             Trial {

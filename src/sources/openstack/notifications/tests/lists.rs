@@ -33,7 +33,7 @@ fn timelines() -> BTreeMap<ResourceKey, Timeline> {
         .collect()
 }
 
-/// The value that still holds.
+/// The value that still holds, if it is known.
 fn last(timeline: &Timeline, aspect: Aspect) -> Option<Value> {
     let span = timeline.spans(aspect).last().filter(|s| s.end.is_none())?;
     span.value.clone().map(Value::Known)
@@ -48,15 +48,15 @@ fn compare(kind: &str, id: &str, shown: &BTreeMap<Aspect, Value>, all: &BTreeMap
     let Some(timeline) = all.get(&key) else { return 0 };
     // Neutron's agents set a status without a word, and a name is changed without one too.
     let silent = [kind::FLOATING_IP, kind::PORT, kind::ROUTER].contains(&kind);
+    let mut compared = 0;
     for (aspect, value) in shown.iter().filter(|(a, _)| !(silent && **a == Aspect::State)) {
-        let told = last(timeline, *aspect);
-        if told.is_none() && *aspect == Aspect::State {
-            // It failed while it was made, and nobody told.
-            continue;
+        // Of one that failed while it was made, nobody told all.
+        if let Some(told) = last(timeline, *aspect) {
+            assert_eq!(&told, value, "{kind} {id} {aspect:?}");
+            compared += 1;
         }
-        assert_eq!(told.as_ref(), Some(value), "{kind} {id} {aspect:?}");
     }
-    1
+    compared
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn of_servers() {
         let shown = server.shown(server.flavor.known(&gpu()));
         compared += compare(kind::SERVER, &server.id, &shown, &all);
     }
-    assert!(compared > 40, "{compared}");
+    assert!(compared > 200, "{compared}");
 }
 
 #[test]
@@ -93,7 +93,5 @@ fn of_what_is_read_by_whole_lists() {
             }
         }
     }
-    for list in ["volumes", "snapshots", "backups"] {
-        assert!(compared[list] > 0, "{compared:?}");
-    }
+    assert!(compared["volumes"] > 60 && compared["snapshots"] > 4, "{compared:?}");
 }
