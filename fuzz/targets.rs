@@ -3,9 +3,10 @@
 
 use plimsoll::{
     config::{self, book},
-    domain::{Ts, money},
+    domain::{Decimal, Ts, money},
+    exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::openstack::fuzzed as openstack,
+    sources::{events, openstack::fuzzed as openstack},
     spool,
 };
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::path::Path;
 type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the name of their binary.
-pub(crate) const TARGETS: [(&str, Target); 13] = [
+pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("server", openstack::server),
     ("action", openstack::action),
     ("flavor", openstack::flavor),
@@ -22,12 +23,30 @@ pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("project", openstack::project),
     ("token", openstack::token),
     ("notification", openstack::notification),
+    ("usage_event", events::fuzzed),
+    ("volume", |bytes| openstack::item("volumes", bytes)),
+    ("snapshot", |bytes| openstack::item("snapshots", bytes)),
+    ("backup", |bytes| openstack::item("backups", bytes)),
+    ("image", |bytes| openstack::item("images", bytes)),
+    ("floating_ip", |bytes| {
+        openstack::item("floating_ips", bytes)
+    }),
+    ("port", |bytes| openstack::item("ports", bytes)),
+    ("router", |bytes| openstack::item("routers", bytes)),
+    ("load_balancer", |bytes| {
+        openstack::item("load_balancers", bytes)
+    }),
+    ("share", |bytes| openstack::item("shares", bytes)),
+    ("account", openstack::account),
+    ("inventories", openstack::inventories),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),
     ("yaml", yaml),
     ("price_book", price_book),
     ("scenario", scenario),
+    ("exposition", exposition),
+    ("number", number),
 ];
 
 /// Runs one target.
@@ -96,4 +115,45 @@ fn price_book(bytes: &[u8]) -> bool {
 
 fn scenario(bytes: &[u8]) -> bool {
     text(bytes).is_some_and(|t| Scenario::parse("fuzzed.yaml", t).is_ok())
+}
+
+/// A page of either format: its numbers and labels can be asked for, and the rules accept what the grammar accepts, or less.
+fn exposition(bytes: &[u8]) -> bool {
+    let read = |format| Events::new(bytes, format).collect::<Result<Vec<_>, _>>();
+    let (plain, exact) = (read(Format::Text), read(Format::OpenMetrics));
+    let samples = plain.iter().chain(&exact).flatten();
+    for event in samples {
+        if let Event::Sample(s) = event {
+            assert!(s.value.decimal().is_some() || s.value.is_nan() || s.value.infinite() != 0);
+            assert!(
+                s.labels
+                    .iter()
+                    .all(|l| s.labels.get(l.name) == Some(l.value()))
+            );
+            assert!(s.timestamp.is_none_or(|t| t.ts().is_ok()
+                || t.nanoseconds().is_err()
+                || t.as_str().len() > 12));
+        }
+    }
+    match Strict::new(bytes).collect::<Result<Vec<_>, _>>() {
+        Ok(events) => assert_eq!(Ok(events), exact),
+        Err(e) => assert!(e.line > 0 && e.column > 0),
+    }
+    plain.is_ok() || exact.is_ok()
+}
+
+/// What is a decimal to us is one to the standard library, and its whole part is between its neighbours.
+fn number(bytes: &[u8]) -> bool {
+    let Some((text, Ok(n))) = text(bytes).map(|t| (t, Decimal::parse(t))) else {
+        return text(bytes).is_some_and(|t| {
+            t.parse::<f64>().is_ok_and(f64::is_finite) && panic!("{t} is a number")
+        });
+    };
+    assert!(text.parse::<f64>().is_ok());
+    if let Ok(whole) = n.floor(0) {
+        let shown = whole.to_string();
+        let floor = Decimal::parse(&shown).expect("digits are a number");
+        assert!(floor <= n && n.is_whole() == (floor == n) && n.scaled(0).is_ok() == n.is_whole());
+    }
+    true
 }

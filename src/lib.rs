@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod export;
+pub mod exposition;
 pub mod fold;
 pub mod http;
 pub mod net;

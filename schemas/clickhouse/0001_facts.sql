@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS facts
     cloud LowCardinality(String),
     kind LowCardinality(String),
     resource String CODEC(ZSTD(1)),
-    aspect Enum8('state' = 1, 'flavor' = 2, 'owner' = 3, 'zone' = 4, 'name' = 5, 'attributes' = 6),
+    aspect Enum8('state' = 1, 'flavor' = 2, 'owner' = 3, 'zone' = 4, 'name' = 5, 'attributes' = 6, 'amount' = 7),
     at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     id UInt64 CODEC(ZSTD(1)),
     evidence SimpleAggregateFunction(any, Enum8('event' = 1, 'record' = 2, 'sighting' = 3, 'missing' = 4)),

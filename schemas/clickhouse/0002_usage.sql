@@ -19,12 +19,14 @@ CREATE TABLE IF NOT EXISTS usage_pieces
     start Array(DateTime64(0, 'UTC')) CODEC(ZSTD(1)),
     `end` Array(Nullable(DateTime64(0, 'UTC'))) CODEC(ZSTD(1)),
     level Array(Int64) CODEC(ZSTD(1)),
-    observed Array(Bool)
+    observed Array(Bool),
+    basis Array(Enum8('held' = 1, 'told' = 2, 'amount' = 3))
 )
 ENGINE = ReplacingMergeTree(generation)
 ORDER BY (cloud, kind, resource);
 
--- Usage in stretches, each cut at its list's watermark: nothing is shown beyond what was read.
+-- Usage in stretches. What is held is cut at its list's watermark: nothing is shown beyond what was read. What was told of as a whole (`told`) is shown as
+-- it was told; of an amount the level is the quantity.
 CREATE VIEW IF NOT EXISTS v_usage AS
 SELECT
     p.cloud AS cloud,
@@ -39,30 +41,32 @@ SELECT
     p.unit AS unit,
     p.dimensions AS dimensions,
     p.begins AS start,
-    least(ifNull(p.ends, w.reach), w.reach) AS `end`,
-    dateDiff('second', p.begins, least(ifNull(p.ends, w.reach), w.reach)) AS seconds,
+    if(p.basis = 'held', least(ifNull(p.ends, w.reach), w.reach), assumeNotNull(p.ends)) AS `end`,
+    dateDiff('second', p.begins, `end`) AS seconds,
     p.level AS level,
-    toInt128(p.level) * toInt128(dateDiff('second', p.begins, least(ifNull(p.ends, w.reach), w.reach))) AS quantity,
+    if(p.basis = 'amount', toInt128(p.level), toInt128(p.level) * toInt128(seconds)) AS quantity,
     p.observed AS observed
 FROM
 (
     SELECT
         cloud, kind, resource, name, list,
         a_tenant AS tenant, a_contract AS contract, a_scope AS scope, a_scope_name AS scope_name, a_meter AS meter, a_unit AS unit,
-        a_dimensions AS dimensions, a_start AS begins, a_end AS ends, a_level AS level, a_observed AS observed
+        a_dimensions AS dimensions, a_start AS begins, a_end AS ends, a_level AS level, a_observed AS observed,
+        a_basis AS basis
     FROM usage_pieces FINAL
     ARRAY JOIN
         tenant AS a_tenant, contract AS a_contract, scope AS a_scope, scope_name AS a_scope_name, meter AS a_meter, unit AS a_unit,
-        dimensions AS a_dimensions, start AS a_start, `end` AS a_end, level AS a_level, observed AS a_observed
+        dimensions AS a_dimensions, start AS a_start, `end` AS a_end, level AS a_level, observed AS a_observed,
+        basis AS a_basis
 ) AS p
-INNER JOIN
+LEFT JOIN
 (
     SELECT cloud, list, toDateTime64(max(watermark), 0, 'UTC') AS reach
     FROM passes
     WHERE outcome = 'complete' AND mode IN ('full', 'changes')
     GROUP BY cloud, list
 ) AS w ON p.cloud = w.cloud AND p.list = w.list
-WHERE least(ifNull(p.ends, w.reach), w.reach) > p.begins;
+WHERE `end` > p.begins;
 
 -- How far each list was read, and what came of the latest pass. skew_us: the cloud's clock less ours, microseconds.
 CREATE VIEW IF NOT EXISTS v_source AS

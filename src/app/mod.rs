@@ -2,6 +2,7 @@
 
 mod admin;
 mod collect;
+mod import;
 mod month;
 mod pump;
 mod read;
@@ -106,6 +107,9 @@ async fn dispatch(args: Args) -> Result<u8> {
                 collect::collect(c, &source, &believe).await
             })
             .await
+        }
+        Command::Import { file } => {
+            with_config(&global, async |c| import::import(c, &file).await).await
         }
         Command::Check { online, format } => admin::check(&global, online, format).await,
         Command::Usage {

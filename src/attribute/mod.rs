@@ -91,6 +91,22 @@ impl Attribution {
         })
     }
 
+    /// Who has a contract, where something names it itself.
+    #[must_use]
+    pub fn contract(&self, contract: &str) -> Owner {
+        if !self.contracts.is_empty() && !self.contracts.contains_key(contract) {
+            return Owner::Unattributed {
+                reason: format!(
+                    "contract `{contract}` is named, which is not under `contracts`: add it there"
+                ),
+            };
+        }
+        Owner::Tenant {
+            tenant: rules::tenant_of(contract, &self.contracts),
+            contract: contract.to_owned(),
+        }
+    }
+
     /// The owners of one scope over `[from, to)`: covering it exactly, sorted, equal neighbours merged. Splits where the scope's attributes change and
     /// where a dated entry begins or ends.
     ///

@@ -328,7 +328,7 @@ impl Answer {
     }
 }
 
-fn tenant_of(contract: &str, contracts: &BTreeMap<String, String>) -> String {
+pub(super) fn tenant_of(contract: &str, contracts: &BTreeMap<String, String>) -> String {
     contracts
         .get(contract)
         .map_or(contract, String::as_str)

@@ -108,6 +108,15 @@ pub enum Command {
         #[arg(long, value_name = "LIST")]
         believe: Vec<String>,
     },
+    /// CloudEvents of usage from elsewhere (backup, licences), one a line.
+    #[command(
+        after_help = "An event is known by its source and id: importing a file again, or two files with the same events, changes nothing.\n\nExample: plimsoll import --config plimsoll.yaml licences-2026-10.jsonl"
+    )]
+    Import {
+        /// A file of CloudEvents in JSON, one a line; see docs/import.md.
+        #[arg(value_name = "FILE.jsonl")]
+        file: PathBuf,
+    },
     /// Validate everything; with --online also reach every source and the store.
     #[command(after_help = "Example: plimsoll check --config plimsoll.yaml --online")]
     Check {

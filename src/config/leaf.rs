@@ -68,7 +68,10 @@ leaf!(
     AmqpUrl(Url),
     "amqp-url",
     "An `amqp` or `amqps` URL without user and password: host, port (default 5672, or 5671), virtual host (default `/`).",
-    ["amqps://rabbit.example:5671/", "amqp://rabbit.example/nova_cell1"],
+    [
+        "amqps://rabbit.example:5671/",
+        "amqp://rabbit.example/nova_cell1"
+    ],
     amqp_url
 );
 leaf!(

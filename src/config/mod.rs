@@ -26,7 +26,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Source, Store, StoreAt,
+    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Source,
+    Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;

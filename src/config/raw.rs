@@ -1,5 +1,9 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod meters;
+
+pub(super) use meters::{Declared, MeterKind, Meters, States};
+
 use super::leaf::{AmqpUrl, Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
@@ -280,6 +284,8 @@ pub(super) struct Source {
     /// PCI aliases of flavors (`pci_passthrough:alias`) that are GPUs, whole. Others are not counted as GPUs.
     #[serde(default = "Source::gpu_alias")]
     pub(super) gpu_alias: Pattern,
+    /// Names, whole, of shared networks whose IPv4 addresses are public. External networks are public whatever their name. Default: no shared network is.
+    pub(super) public_networks: Option<Pattern>,
     /// Message brokers that the cloud's services notify through: one, or one for each cell. Default: none; then what comes and goes between two lists is lost.
     #[serde(default)]
     pub(super) notifications: Vec<Part<Notifications>>,
@@ -350,10 +356,14 @@ impl Notifications {
     }
     /// The control exchanges as the services name them by default; `openstack` is Cinder's, Octavia's and Manila's.
     pub(super) fn exchanges() -> Vec<String> {
-        ["nova", "neutron", "glance", "openstack"].map(str::to_owned).into()
+        ["nova", "neutron", "glance", "openstack"]
+            .map(str::to_owned)
+            .into()
     }
     pub(super) fn topics() -> Vec<String> {
-        ["notifications", "versioned_notifications"].map(str::to_owned).into()
+        ["notifications", "versioned_notifications"]
+            .map(str::to_owned)
+            .into()
     }
 }
 
@@ -462,39 +472,6 @@ pub(super) struct Listed {
     pub(super) from: Option<Moment>,
     /// Until this time, exclusive. Default: for good.
     pub(super) to: Option<Moment>,
-}
-
-/// What counts, and in whose calendar.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Meters {
-    /// Months begin and end at midnight here.
-    pub(super) time_zone: Zone,
-    /// Which states count: `existence` (stopped and shelved servers too) or `active` (running ones).
-    pub(super) preset: String,
-    /// Other states for single meters: a preset's name or a list of states.
-    pub(super) states: BTreeMap<String, States>,
-}
-
-impl Default for Meters {
-    fn default() -> Self {
-        Self {
-            time_zone: Zone(chrono_tz::UTC),
-            preset: "existence".to_owned(),
-            states: BTreeMap::new(),
-        }
-    }
-}
-
-/// The states that count for a meter.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(example = &"active", example = &serde_json::json!(["active", "resized"]))]
-pub(super) enum States {
-    /// Those of a preset.
-    Preset(String),
-    /// These.
-    These(Vec<String>),
 }
 
 /// What it costs.

@@ -8,29 +8,14 @@ use super::{
     types::{Http, Metering, Store, StoreAt},
 };
 use crate::domain::{
-    Meters, PriceBook,
-    meter::{BadMeters, Counts},
+    Meter, Meters, PriceBook,
+    fact::kind,
+    meter::{BadMeters, Counts, Kind},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
-
-/// States a server can be in (Nova's `vm_state`, and a build that failed): the words that may count.
-const STATES: [&str; 12] = [
-    "active",
-    "building",
-    "paused",
-    "suspended",
-    "stopped",
-    "rescued",
-    "resized",
-    "soft-delete",
-    "error",
-    "shelved",
-    "shelved_offloaded",
-    "build_error",
-];
 
 /// Judges where facts are kept.
 pub(super) fn store(
@@ -105,15 +90,16 @@ pub(super) fn meters(c: &mut Checker<'_>, raw: raw::Meters) -> Metering {
         let counts = match states {
             raw::States::Preset(name) => Counts::Preset(name),
             raw::States::These(states) => {
+                let known = Meters::states_of(&meter);
                 for (i, state) in states
                     .iter()
                     .enumerate()
-                    .filter(|(_, s)| !STATES.contains(&s.as_str()))
+                    .filter(|(_, s)| !known.is_empty() && !known.contains(*s))
                 {
-                    let hint = super::shape::unknown_hint(state, STATES.into_iter());
+                    let hint = super::shape::unknown_hint(state, known.iter().map(String::as_str));
                     c.error(
                         &path.index(i),
-                        format!("`{state}` is no state of a server"),
+                        format!("`{state}` is no state of what `{meter}` counts"),
                         hint,
                     );
                 }
@@ -135,7 +121,47 @@ pub(super) fn meters(c: &mut Checker<'_>, raw: raw::Meters) -> Metering {
         time_zone: raw.time_zone.0,
         preset: raw.preset,
         exceptions,
+        declared: declared(c, raw.declared, &path.key("declared")),
     }
+}
+
+/// Judges meters of the provider's own.
+fn declared(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Declared>>, path: &Path) -> Vec<Meter> {
+    let mut all: Vec<Meter> = Vec::new();
+    for (i, part) in raw.into_iter().enumerate() {
+        let path = path.index(i);
+        let Some(raw) = c.part(part, &path) else {
+            continue;
+        };
+        let kind = match raw.kind {
+            raw::MeterKind::Level => Kind::Level,
+            raw::MeterKind::Amount => Kind::Amount,
+        };
+        let meter = Meter {
+            name: raw.name,
+            description: raw.description,
+            resources: vec![kind::IMPORTED.to_owned()],
+            kind,
+            level: None,
+            unit: match kind {
+                Kind::Level => format!("{}.s", raw.unit),
+                Kind::Amount => raw.unit,
+            },
+            dimensions: raw.dimensions.into_iter().map(|d| d.0).collect(),
+            states: BTreeSet::new(),
+        };
+        if all.iter().any(|m| m.name == meter.name) {
+            let what = format!("`{}` is declared twice", meter.name);
+            c.error(&path.key("name"), what, "keep one of them");
+            continue;
+        }
+        if let Err(e) = Meters::with("existence", &BTreeMap::new(), std::slice::from_ref(&meter)) {
+            c.error(&path.key("name"), e.to_string(), "");
+            continue;
+        }
+        all.push(meter);
+    }
+    all
 }
 
 fn known_meters(asked: &BTreeMap<String, Counts>) -> String {

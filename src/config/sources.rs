@@ -72,6 +72,7 @@ fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Ope
         ca_file: ca_file.or(login.ca_file),
         gpu_alias: raw.gpu_alias.0.clone(),
         notifications,
+        public_networks: raw.public_networks.as_ref().map(|p| p.0.clone()),
     })
 }
 
@@ -96,6 +97,7 @@ impl OpenStack {
             ca_file: None,
             gpu_alias: raw::Source::gpu_alias().0,
             notifications: Vec::new(),
+            public_networks: None,
         }
     }
 }
@@ -140,12 +142,21 @@ fn broker_of(
             );
         }
     }
-    let queue = raw.queue.clone().unwrap_or_else(|| format!("plimsoll.{source}"));
+    let queue = raw
+        .queue
+        .clone()
+        .unwrap_or_else(|| format!("plimsoll.{source}"));
     // What oslo.messaging makes for whoever reads them; two readers of one queue each get half.
-    if raw.topics.iter().any(|t| queue == *t || queue.starts_with(&format!("{t}."))) {
+    if raw
+        .topics
+        .iter()
+        .any(|t| queue == *t || queue.starts_with(&format!("{t}.")))
+    {
         c.error(
             &path.key("queue"),
-            format!("`{queue}` is a queue that others read: each message would reach only one of you"),
+            format!(
+                "`{queue}` is a queue that others read: each message would reach only one of you"
+            ),
             "leave it out, or name a queue of plimsoll's own",
         );
     }
@@ -158,9 +169,17 @@ fn broker_of(
     let tls = url.scheme() == "amqps";
     let vhost = percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy();
     Some(Notifications {
-        host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+        host: url
+            .host_str()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned(),
         port: url.port().unwrap_or(if tls { 5671 } else { 5672 }),
-        vhost: if vhost.is_empty() { "/".to_owned() } else { vhost.into_owned() },
+        vhost: if vhost.is_empty() {
+            "/".to_owned()
+        } else {
+            vhost.into_owned()
+        },
         tls,
         username: raw.username.clone(),
         password: password?,

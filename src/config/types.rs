@@ -2,7 +2,7 @@
 
 use super::Problem;
 use crate::domain::{
-    Meters, PriceBook, Tenancy,
+    Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
 };
 use chrono_tz::Tz;
@@ -123,6 +123,8 @@ pub struct OpenStack {
     pub ca_file: Option<PathBuf>,
     /// PCI aliases (regular expression, whole) that are GPUs, in a flavor's `pci_passthrough:alias`.
     pub gpu_alias: String,
+    /// Names (regular expression, whole) of shared networks whose addresses are public; `None`: only external networks are.
+    pub public_networks: Option<String>,
     /// Message brokers that its services notify through.
     pub notifications: Vec<Notifications>,
 }
@@ -158,7 +160,12 @@ impl Notifications {
     /// Where it is, as messages and passes name it: host, port, virtual host.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.vhost.trim_start_matches('/'))
+        format!(
+            "{}:{}/{}",
+            self.host,
+            self.port,
+            self.vhost.trim_start_matches('/')
+        )
     }
 }
 
@@ -204,6 +211,8 @@ pub struct Metering {
     pub preset: String,
     /// By meter.
     pub exceptions: BTreeMap<String, Counts>,
+    /// Meters of the provider's own.
+    pub declared: Vec<Meter>,
 }
 
 /// Where the program listens.
@@ -252,7 +261,11 @@ impl Config {
     /// # Errors
     /// [`BadMeters`], which a loaded configuration no longer has.
     pub fn meters(&self) -> Result<Meters, BadMeters> {
-        Meters::shipped(&self.meters.preset, &self.meters.exceptions)
+        Meters::with(
+            &self.meters.preset,
+            &self.meters.exceptions,
+            &self.meters.declared,
+        )
     }
 
     /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of

@@ -41,6 +41,8 @@ pub mod kind {
     pub const SHARE: &str = "share";
     /// A Swift account.
     pub const ACCOUNT: &str = "account";
+    /// A thing that imported events tell of: whatever another system counts.
+    pub const IMPORTED: &str = "imported";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
 
@@ -61,6 +63,7 @@ pub mod kind {
             SHARE => "shares",
             ACCOUNT => "accounts",
             HYPERVISOR => "hypervisors",
+            IMPORTED => "events",
             other => other,
         }
     }
@@ -82,17 +85,33 @@ pub enum Aspect {
     Name,
     /// Free attributes, of scopes: name, domain, tags.
     Attributes,
+    /// What was counted from `from` to `at`: quantities by meter are the levels, dimensions and owner the attributes (see [`amount`]). Many hold at
+    /// once, and none ends another.
+    Amount,
+}
+
+/// Names of what a fact of [`Aspect::Amount`] carries beside its dimensions. Dimensions have no colon in their names.
+pub mod amount {
+    /// The source whose scope it is; absent: the fact's own cloud.
+    pub const CLOUD: &str = ":cloud";
+    /// The scope that it belongs to, or [`CONTRACT`] and the contract, where the source names that itself.
+    pub const SCOPE: &str = ":scope";
+    /// What a scope begins with that is a contract's; its cloud is empty.
+    pub const CONTRACT: &str = "contract:";
+    /// Id of the event that told of it. What one event told counts once.
+    pub const EVENT: &str = ":event";
 }
 
 impl Aspect {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::State,
         Self::Flavor,
         Self::Owner,
         Self::Zone,
         Self::Name,
         Self::Attributes,
+        Self::Amount,
     ];
 
     /// The word in the store and in JSON.
@@ -105,6 +124,7 @@ impl Aspect {
             Self::Zone => "zone",
             Self::Name => "name",
             Self::Attributes => "attributes",
+            Self::Amount => "amount",
         }
     }
 

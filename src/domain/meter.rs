@@ -23,6 +23,17 @@ const SHIPPED: [(&str, &str); 4] = [
     ),
 ];
 
+/// How a meter's quantity comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What is held: a level, times the seconds it is held.
+    #[default]
+    Level,
+    /// What passes: a number of things.
+    Amount,
+}
+
 /// One meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +44,9 @@ pub struct Meter {
     pub description: String,
     /// Kinds of resources it is read from.
     pub resources: Vec<String>,
+    /// Held or passing.
+    #[serde(default)]
+    pub kind: Kind,
     /// Name of the level in the aspect `flavor`; absent: the level is 1.
     pub level: Option<String>,
     /// UCUM unit of the quantity.
@@ -48,7 +62,18 @@ pub struct Meter {
 #[serde(deny_unknown_fields)]
 struct File {
     presets: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// States that count in no preset, by kind.
+    uncounted: BTreeMap<String, Vec<String>>,
     meter: Vec<Meter>,
+}
+
+fn files() -> impl Iterator<Item = Result<File, BadMeters>> {
+    SHIPPED.into_iter().map(|(file, text)| {
+        toml::from_str(text).map_err(|e| BadMeters::File {
+            file: file.to_owned(),
+            what: e.to_string(),
+        })
+    })
 }
 
 /// What counts for one meter.
@@ -89,6 +114,9 @@ pub enum BadMeters {
         /// Those there are.
         known: String,
     },
+    /// A declaration of a name that is taken.
+    #[error("the meter `{0}` ships with plimsoll already: give yours another name")]
+    Taken(String),
     /// An override for a meter nobody declared.
     #[error("there is no meter `{0}`")]
     Meter(String),
@@ -100,13 +128,22 @@ impl Meters {
     /// # Errors
     /// [`BadMeters`] for an unknown preset or meter.
     pub fn shipped(preset: &str, exceptions: &BTreeMap<String, Counts>) -> Result<Self, BadMeters> {
+        Self::with(preset, exceptions, &[])
+    }
+
+    /// The shipped meters and those that somebody declared, which count what imported events tell.
+    ///
+    /// # Errors
+    /// As [`Meters::shipped`], and [`BadMeters::Taken`].
+    pub fn with(
+        preset: &str,
+        exceptions: &BTreeMap<String, Counts>,
+        declared: &[Meter],
+    ) -> Result<Self, BadMeters> {
         let mut by_name = BTreeMap::new();
         let mut presets: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-        for (file, text) in SHIPPED {
-            let parsed: File = toml::from_str(text).map_err(|e| BadMeters::File {
-                file: file.to_owned(),
-                what: e.to_string(),
-            })?;
+        for parsed in files() {
+            let parsed = parsed?;
             presets.extend(parsed.presets);
             by_name.extend(parsed.meter.into_iter().map(|m| (m.name.clone(), m)));
         }
@@ -137,7 +174,32 @@ impl Meters {
                 }
             };
         }
+        for meter in declared {
+            if by_name.contains_key(&meter.name) {
+                return Err(BadMeters::Taken(meter.name.clone()));
+            }
+            by_name.insert(meter.name.clone(), meter.clone());
+        }
         Ok(Self { by_name })
+    }
+
+    /// Every state that what a shipped meter counts can be in; empty for a meter that is not shipped.
+    #[must_use]
+    pub fn states_of(meter: &str) -> BTreeSet<String> {
+        files()
+            .flatten()
+            .filter_map(|file| {
+                let kinds = &file.meter.iter().find(|m| m.name == meter)?.resources;
+                let counted = kinds
+                    .iter()
+                    .filter_map(|k| file.presets.get(k))
+                    .flat_map(BTreeMap::values)
+                    .flatten();
+                let others = kinds.iter().filter_map(|k| file.uncounted.get(k)).flatten();
+                Some(counted.chain(others).cloned().collect::<Vec<_>>())
+            })
+            .flatten()
+            .collect()
     }
 
     /// Meters read from one kind of resource, in the order of their names.

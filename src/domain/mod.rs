@@ -1,6 +1,7 @@
 //! Ground floor: the vocabulary every room shares. Pure: no clock, no I/O, no async.
 
 pub mod batch;
+pub mod decimal;
 pub mod digest;
 pub mod fact;
 pub mod invariant;
@@ -17,6 +18,7 @@ pub mod time;
 pub mod usage;
 
 pub use batch::{Batch, Raw};
+pub use decimal::Decimal;
 pub use fact::{Aspect, Evidence, Fact, Known, ResourceKey, StoredFact, Value};
 pub use memory::Memory;
 pub use meter::{Meter, Meters};
@@ -24,7 +26,7 @@ pub use ownership::{Owner, OwnerSpan};
 pub use pass::{Outcome, Pass, PassMode};
 pub use period::Period;
 pub use price::PriceBook;
-pub use span::{Span, Timeline};
+pub use span::{Amount, Span, Timeline};
 pub use tenancy::Tenancy;
 pub use time::Ts;
 pub use usage::UsageRow;

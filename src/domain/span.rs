@@ -19,6 +19,21 @@ pub struct Span {
     pub because: Vec<u64>,
 }
 
+/// What was counted over `[start, end)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Amount {
+    /// First second.
+    pub start: Ts,
+    /// First second after.
+    pub end: Ts,
+    /// By meter, in its base unit.
+    pub quantities: BTreeMap<String, i64>,
+    /// Dimensions, and whose it is: see [`super::fact::amount`].
+    pub attrs: BTreeMap<String, String>,
+    /// Ids of the facts it stands on.
+    pub because: Vec<u64>,
+}
+
 /// One resource's whole life as far as the facts tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeline {
@@ -26,6 +41,8 @@ pub struct Timeline {
     pub key: ResourceKey,
     /// Spans by aspect: sorted, never overlapping, whole seconds. Those of [`Aspect::State`] say when the resource existed.
     pub aspects: BTreeMap<Aspect, Vec<Span>>,
+    /// What was counted, sorted by (start, end, attributes).
+    pub amounts: Vec<Amount>,
     /// The facts it was folded from, deduplicated, by id.
     pub facts: BTreeMap<u64, Fact>,
     /// Where events and inventory disagreed: sightings that no event explains.

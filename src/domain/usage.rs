@@ -128,6 +128,18 @@ pub struct Usage {
     pub rows: Vec<UsageRow>,
 }
 
+/// How the quantity of a piece comes of its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Basis {
+    /// Level x seconds, up to the watermark of the resource's list.
+    #[default]
+    Held,
+    /// Level x seconds; whoever told of it told of all of it.
+    Told,
+    /// The level is the quantity. It belongs to the period in which it begins, whole.
+    Amount,
+}
+
 /// A stretch of one resource's usage by one meter: what the SQL views are made from. A cache, rebuilt from facts at will.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -153,6 +165,8 @@ pub struct Piece {
     pub level: i64,
     /// False: a gap, which is expected but not observed.
     pub observed: bool,
+    /// How the quantity comes of the level.
+    pub basis: Basis,
 }
 
 /// All pieces of one resource; a later generation replaces an earlier one whole.

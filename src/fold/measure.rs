@@ -1,9 +1,12 @@
 //! Measures timelines: which seconds count, for whom, at which level; and the exact sums of a period.
 
 use crate::domain::{
-    Aspect, Known, Meter, Meters, Owner, ResourceKey, Span, Timeline, Ts, UsageRow,
-    ownership::{Scope, Scopes},
-    usage::Piece,
+    Amount, Aspect, Known, Meter, Meters, Owner, OwnerSpan, ResourceKey, Span, Timeline, Ts,
+    UsageRow,
+    fact::amount,
+    meter::Kind,
+    ownership::{Scope, Scopes, UNATTRIBUTED},
+    usage::{Basis, Piece},
 };
 use std::collections::BTreeMap;
 
@@ -35,8 +38,63 @@ pub fn pieces(timeline: &Timeline, meters: &Meters, scopes: &Scopes) -> Vec<Piec
                 }
             }
         }
+        out.extend(
+            counted(timeline, meter)
+                .map(|(a, quantity)| of_amount(timeline, meter, a, quantity, scopes)),
+        );
     }
     out
+}
+
+/// What was counted by a meter.
+fn counted<'a>(
+    timeline: &'a Timeline,
+    meter: &'a Meter,
+) -> impl Iterator<Item = (&'a Amount, i64)> {
+    let of_meter = |a: &'a Amount| Some((a, *a.quantities.get(&meter.name)?));
+    timeline.amounts.iter().filter_map(of_meter)
+}
+
+/// The piece of an amount: whole, for whoever owned its scope when it began.
+fn of_amount(
+    timeline: &Timeline,
+    meter: &Meter,
+    a: &Amount,
+    quantity: i64,
+    scopes: &Scopes,
+) -> Piece {
+    let attr = |name: &str| a.attrs.get(name).map_or("", String::as_str);
+    let cloud = a
+        .attrs
+        .get(amount::CLOUD)
+        .map_or(timeline.key.cloud.as_str(), String::as_str);
+    let scope = attr(amount::SCOPE);
+    let found = scopes.get(cloud, scope);
+    let owner = found.and_then(|s| {
+        let held = |o: &&OwnerSpan| o.start <= a.start && a.start < o.end;
+        s.owners.iter().find(held).map(|o| &o.owner)
+    });
+    Piece {
+        meter: meter.name.clone(),
+        unit: meter.unit.clone(),
+        tenant: owner.map_or(UNATTRIBUTED, Owner::tenant).to_owned(),
+        contract: owner.map_or("", Owner::contract).to_owned(),
+        scope: scope.to_owned(),
+        scope_name: found.map_or(scope, |s| &s.name).to_owned(),
+        dimensions: meter
+            .dimensions
+            .iter()
+            .map(|d| (d.clone(), attr(d).to_owned()))
+            .collect(),
+        start: a.start,
+        end: Some(a.end),
+        level: quantity,
+        observed: true,
+        basis: match meter.kind {
+            Kind::Level => Basis::Told,
+            Kind::Amount => Basis::Amount,
+        },
+    }
 }
 
 fn push_merged(out: &mut Vec<Piece>, first: usize, piece: Piece) {
@@ -165,6 +223,7 @@ fn by_owner(
         end,
         level,
         observed,
+        basis: Basis::Held,
     };
     let Some(Scope { name, owners }) = scopes.get(cloud, moment.scope) else {
         let nobody = Owner::Unattributed {
@@ -201,6 +260,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// True of what begins in the period; an amount belongs to it whole.
+    fn begins_inside(&self, start: Ts) -> bool {
+        self.from <= start && start < self.to
+    }
+
     /// Whole seconds of `[start, end)` inside the window and no later than `limit`.
     fn seconds(&self, start: Ts, end: Option<Ts>, limit: Ts) -> i64 {
         let end = end.unwrap_or(Ts::MAX).min(self.to).min(limit);
@@ -245,25 +309,45 @@ impl Sums {
             for moment in moments(timeline) {
                 if let Some((level, true)) = level(meter, &moment) {
                     let seconds = window.seconds(moment.start, moment.end, window.watermark);
-                    let total = self.totals.entry(meter.name.clone()).or_default();
-                    match total.checked_add(i128::from(level) * i128::from(seconds)) {
-                        Some(t) => *total = t,
-                        None => self.overflowed = true,
-                    }
+                    self.add_total(meter, i128::from(level) * i128::from(seconds));
                 }
+            }
+            for (a, quantity) in counted(timeline, meter) {
+                let times = match meter.kind {
+                    Kind::Level => window.seconds(a.start, Some(a.end), Ts::MAX),
+                    Kind::Amount => i64::from(window.begins_inside(a.start)),
+                };
+                self.add_total(meter, i128::from(quantity) * i128::from(times));
             }
         }
     }
 
+    fn add_total(&mut self, meter: &Meter, quantity: i128) {
+        let total = self.totals.entry(meter.name.clone()).or_default();
+        match total.checked_add(quantity) {
+            Some(t) => *total = t,
+            None => self.overflowed = true,
+        }
+    }
+
     fn add_piece(&mut self, key: &ResourceKey, name: &str, p: &Piece, window: &Window) {
-        let expected = window.seconds(p.start, p.end, window.as_of.max(window.watermark));
-        if expected == 0 {
+        let limit = match p.basis {
+            Basis::Held => window.as_of.max(window.watermark),
+            Basis::Told | Basis::Amount => Ts::MAX,
+        };
+        let expected = window.seconds(p.start, p.end, limit);
+        if expected == 0 || (p.basis == Basis::Amount && !window.begins_inside(p.start)) {
             return;
         }
-        let observed = if p.observed {
-            window.seconds(p.start, p.end, window.watermark)
+        let observed = match p.basis {
+            _ if !p.observed => 0,
+            Basis::Held => window.seconds(p.start, p.end, window.watermark),
+            Basis::Told | Basis::Amount => expected,
+        };
+        let times = if p.basis == Basis::Amount {
+            1
         } else {
-            0
+            observed
         };
         let row_key = (
             p.tenant.clone(),
@@ -286,10 +370,7 @@ impl Sums {
             )
         };
         let row = self.rows.entry(row_key).or_insert_with(new);
-        match row
-            .0
-            .checked_add(i128::from(p.level) * i128::from(observed))
-        {
+        match row.0.checked_add(i128::from(p.level) * i128::from(times)) {
             Some(quantity) => row.0 = quantity,
             None => self.overflowed = true,
         }

@@ -3,6 +3,7 @@
 //! Exact beats inferred. Events set the frame; the record's own times fill in where no event tells; sightings confirm, name what an event left
 //! unsaid (a resize's event names no flavor), or correct; absence ends only what nothing else ended. See `ARCHITECTURE.md`, "The fold".
 
+mod amount;
 mod aspect;
 mod check;
 pub mod measure;
@@ -37,7 +38,7 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
     }
     let mut aspects = BTreeMap::new();
     let mut unexplained = Vec::new();
-    for aspect in Aspect::ALL {
+    for aspect in Aspect::ALL.into_iter().filter(|a| *a != Aspect::Amount) {
         let of_aspect: Vec<(u64, &Fact)> = by_id
             .iter()
             .filter(|(_, f)| f.aspect == aspect)
@@ -61,9 +62,12 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             }
         }
     }
+    let (amounts, contradicted) = amount::fold(&by_id);
+    unexplained.extend(contradicted);
     Timeline {
         key: key.clone(),
         aspects,
+        amounts,
         facts: by_id,
         unexplained,
     }

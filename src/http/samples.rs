@@ -49,6 +49,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             ca_file: None,
             gpu_alias: ".*gpu.*".into(),
             notifications: Vec::new(),
+            public_networks: None,
         })
     };
     let book = PriceBook {
@@ -79,6 +80,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             contracts: BTreeMap::new(),
         },
         meters: Metering {
+            declared: Vec::new(),
             time_zone: chrono_tz::Europe::Stockholm,
             preset: "existence".into(),
             exceptions: BTreeMap::new(),

@@ -101,6 +101,15 @@ impl Request {
         }
     }
 
+    /// A HEAD: the headers of a GET alone. Sent again like one.
+    #[must_use]
+    pub fn head(url: Url) -> Self {
+        Self {
+            method: Method::HEAD,
+            ..Self::get(url)
+        }
+    }
+
     /// A POST of JSON. Never sent again.
     #[must_use]
     pub fn post_json(url: Url, body: &serde_json::Value) -> Self {
@@ -283,7 +292,7 @@ impl Client {
     /// # Errors
     /// [`NetError::Transport`], [`NetError::Timeout`], [`NetError::TooLarge`].
     pub async fn send(&self, request: &Request, tally: &Tally) -> Result<Reply, NetError> {
-        let repeatable = request.method == Method::GET;
+        let repeatable = matches!(request.method, Method::GET | Method::HEAD);
         let attempts = AtomicU32::new(0);
         let backoff = ExponentialBuilder::default()
             .with_min_delay(self.options.backoff_min)

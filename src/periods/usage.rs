@@ -4,9 +4,9 @@ use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
     domain::{
-        Aspect, Meters, Owner, Period, Timeline, Ts, UsageRow,
+        Aspect, Meters, Owner, OwnerSpan, Period, Timeline, Ts, UsageRow,
         digest::Fields,
-        fact::kind,
+        fact::{amount, kind},
         invariant::Invariant,
         ownership::{Scope, Scopes, UNATTRIBUTED},
         tenancy::{Tenancy, attr},
@@ -181,6 +181,19 @@ pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, U
         );
     })
     .await?;
+    for contract in store.named_contracts(as_of).await? {
+        let owner = OwnerSpan {
+            start: Ts::MIN,
+            end: Ts::MAX,
+            owner: rules.attribution.contract(&contract),
+        };
+        let scope = Scope {
+            name: contract.clone(),
+            owners: vec![owner],
+        };
+        let id = format!("{}{contract}", amount::CONTRACT);
+        scopes.0.insert((String::new(), id), scope);
+    }
     Ok(scopes)
 }
 
@@ -256,6 +269,15 @@ pub async fn compute(
     })
 }
 
+/// The cloud whose scope a row's is: imported usage may be of another than its source.
+fn cloud_of(r: &UsageRow) -> &str {
+    if r.scope.starts_with(amount::CONTRACT) {
+        ""
+    } else {
+        &r.source
+    }
+}
+
 /// Why scopes with usage are nobody's.
 fn reasons(
     rows: &[UsageRow],
@@ -265,7 +287,7 @@ fn reasons(
     let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for r in rows.iter().filter(|r| r.tenant == UNATTRIBUTED) {
         let told = scopes
-            .get(&r.source, &r.scope)
+            .get(cloud_of(r), &r.scope)
             .into_iter()
             .flat_map(|s| &s.owners)
             .filter(|o| o.start < period.to && o.end > period.from)

@@ -1,5 +1,6 @@
 //! The clouds we read, behind one closed set of variants.
 
+pub mod events;
 pub mod openstack;
 
 use crate::{

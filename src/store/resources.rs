@@ -4,8 +4,16 @@
 //! The table's own order is the stream's order, so that neither side sorts: the store holds a block of each part, we hold one resource.
 
 use super::{QUERY_TIMEOUT, Store, StoreError, read::micros, rows::FactOut};
-use crate::domain::{ResourceKey, StoredFact, Ts};
-use clickhouse::query::{Query, RowCursor};
+use crate::domain::{
+    ResourceKey, StoredFact, Ts,
+    fact::{amount, kind},
+};
+use clickhouse::{
+    Row,
+    query::{Query, RowCursor},
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 const DOING: &str = "read facts";
 
@@ -158,5 +166,51 @@ impl Store {
             as_of: query.as_of,
             ahead: None,
         })
+    }
+
+    /// Contracts that amounts name themselves, in facts stored no later than `as_of`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn named_contracts(&self, as_of: Ts) -> Result<Vec<String>, StoreError> {
+        let query = self
+            .query(
+                "SELECT DISTINCT substring(attrs[?], length(?) + 1) FROM facts WHERE kind = ? AND aspect = 'amount' AND startsWith(attrs[?], ?)
+                 AND stored_at <= fromUnixTimestamp64Micro(?, 'UTC')",
+            )
+            .bind(amount::SCOPE)
+            .bind(amount::CONTRACT)
+            .bind(kind::IMPORTED)
+            .bind(amount::SCOPE)
+            .bind(amount::CONTRACT)
+            .bind(micros(as_of));
+        self.all::<String>("read the contracts that events name", query)
+            .await
+    }
+
+    /// What is known of the imported events of a source: the facts with these events' ids, by event.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn imported(
+        &self,
+        cloud: &str,
+        events: &[&str],
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        #[derive(Row, Deserialize)]
+        struct Known {
+            event: String,
+            id: u64,
+        }
+        let query = self
+            .query("SELECT attrs[?] AS event, id FROM facts WHERE cloud = ? AND kind = ? AND aspect = 'amount' AND event IN ?")
+            .bind(amount::EVENT)
+            .bind(cloud)
+            .bind(kind::IMPORTED)
+            .bind(events);
+        let known = self
+            .all::<Known>("read what was imported before", query)
+            .await?;
+        Ok(known.into_iter().map(|k| (k.event, k.id)).collect())
     }
 }

@@ -4,7 +4,7 @@ use super::StoreError;
 use crate::domain::{
     Aspect, Evidence, Fact, Known, Outcome, Pass, PassMode, Raw, ResourceKey, StoredFact, Ts,
     Value,
-    usage::{Piece, ResourcePieces},
+    usage::{Basis, Piece, ResourcePieces},
 };
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -297,6 +297,7 @@ pub(super) struct PiecesIn<'a> {
     end: Vec<Option<i64>>,
     level: Vec<i64>,
     observed: Vec<bool>,
+    basis: Vec<i8>,
 }
 
 impl<'a> From<&'a ResourcePieces> for PiecesIn<'a> {
@@ -327,6 +328,11 @@ impl<'a> From<&'a ResourcePieces> for PiecesIn<'a> {
             end: all(r, |p| p.end.map(Ts::second)),
             level: all(r, |p| p.level),
             observed: all(r, |p| p.observed),
+            basis: all(r, |p| match p.basis {
+                Basis::Held => 1,
+                Basis::Told => 2,
+                Basis::Amount => 3,
+            }),
         }
     }
 }
@@ -343,6 +349,7 @@ const fn aspect_number(aspect: Aspect) -> i8 {
         Aspect::Zone => 4,
         Aspect::Name => 5,
         Aspect::Attributes => 6,
+        Aspect::Amount => 7,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 use plimsoll::{
     domain::{
         Batch, Outcome, Pass, PassMode, ResourceKey, Ts,
-        usage::{Piece, ResourcePieces},
+        usage::{Basis, Piece, ResourcePieces},
     },
     store::Store,
 };
@@ -289,6 +289,7 @@ fn server(name: &str, stretches: &[Stretch]) -> ResourcePieces {
             end: to.map(hour),
             level,
             observed: vcpus > 0,
+            basis: Basis::Held,
         };
     let meters = stretches.iter().flat_map(|s| {
         let seen = i64::from(s.4 > 0);

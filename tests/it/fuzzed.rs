@@ -34,6 +34,7 @@ fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
+    let of = |list: &str| format!("tests/captures/openstack/{list}.json");
     match target {
         "server" | "page" => {
             let lists = [
@@ -61,6 +62,23 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
         "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
         "notification" => notifications(),
+        "usage_event" => read("deploy/import/usage-events.jsonl")
+            .split(|b| *b == b'\n')
+            .filter(|l| !l.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect(),
+        "volume" => items(&of("cinder/volumes-detail-all_tenants"), "volumes"),
+        "snapshot" => items(&of("cinder/snapshots-detail"), "snapshots"),
+        "backup" => items(&of("cinder/backups-detail"), "backups"),
+        "image" => items(&of("glance/images-all"), "images"),
+        "floating_ip" => items(&of("neutron/floatingips"), "floatingips"),
+        "port" => items(&of("neutron/ports"), "ports"),
+        "router" => items(&of("neutron/routers"), "routers"),
+        "load_balancer" => items(&of("octavia/loadbalancers"), "loadbalancers"),
+        "share" => items(&of("manila/shares-detail-2.7"), "shares"),
+        "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
+            X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
+        "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -75,6 +93,16 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "yaml" => vec![read("deploy/quickstart.yaml"), read("deploy/plimsoll.yaml")],
         "price_book" => vec![read("deploy/prices/nordic-2026.yaml")],
         "scenario" => vec![read("deploy/scenarios/awkward.yaml")],
+        "exposition" => {
+            let mut all = ["kubelet-resource", "ipmi_exporter-examples"]
+                .map(|p| read(&format!("tests/captures/exposition/{p}.txt")))
+                .to_vec();
+            all.push(EXPOSITION.into());
+            all
+        }
+        "number" => ["4.20072246e+06", "-0017.50", ".5E-3"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
         other => panic!("no seeds for {other}"),
     }
 }
@@ -92,6 +120,30 @@ fn notifications() -> Vec<Vec<u8>> {
     }
     by_type.into_values().collect()
 }
+
+/// An OpenMetrics page with every type.
+const EXPOSITION: &str = r#"# TYPE a_s counter
+# UNIT a_s s
+# HELP a_s An \"escaped\" help.
+a_s_total{b="c"} 1.5e3 1520879607.789 # {id="x"} 0.5 1520879607
+a_s_created{b="c"} 1520430000 1520879607.789
+# TYPE d histogram
+d_bucket{le="-1.5"} 1 # {} -2
+d_bucket{le="+Inf"} 2
+# TYPE e gaugehistogram
+e_bucket{le="+Inf"} 1
+e_gcount 1
+e_gsum 0.5
+# TYPE f summary
+f{quantile="0.5",g="h\n"} NaN
+f_count{g="h\n"} 0
+# TYPE i info
+i_info{j="k"} 1
+# TYPE l stateset
+l{l="m"} 0
+n -Inf
+# EOF
+"#;
 
 /// A file as the spool itself writes it.
 fn spool_file() -> Vec<u8> {
@@ -221,7 +273,7 @@ fn every_target_has_a_binary() {
         .skip(1)
         .filter_map(|bin| bin.split('"').nth(1))
         .collect();
-    let mut targets = TARGETS.map(|(name, _)| name);
+    let mut targets = TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     named.sort_unstable();
     targets.sort_unstable();
     assert_eq!(named, targets);

@@ -1,10 +1,15 @@
 //! Services that are read by whole lists, against the recorded answers of a real cloud.
 
+mod addresses;
+mod bound;
 mod cloud;
+mod faults;
+mod images;
+mod singly;
 
 use cloud::{Cloud, PROJECT, recorded, ts};
 use plimsoll::{
-    domain::{Aspect, Evidence, Fact, Outcome, Value},
+    domain::{Aspect, Evidence, Fact, Outcome, Pass, Value},
     sources::Verdict,
 };
 use serde_json::{Value as Json, json};
@@ -35,6 +40,29 @@ fn of<'a>(facts: &'a [Fact], id: &str, aspect: Aspect) -> Vec<&'a Fact> {
         .collect()
 }
 
+/// How one resource is sized: the label and a level of the latest fact.
+fn size(facts: &[Fact], id: &str, level: &str) -> (String, i64) {
+    let sizes = of(facts, id, Aspect::Flavor);
+    let known = sizes.last().unwrap().value.known().unwrap();
+    (known.label.clone(), known.levels[level])
+}
+
+/// A pass that is complete, of so many items.
+fn complete(pass: &Pass, items: u64) {
+    assert_eq!(
+        (pass.outcome, pass.items, pass.error.as_str()),
+        (Outcome::Complete, items, "")
+    );
+}
+
+/// A pass that failed, with these words in its error.
+fn failed(pass: &Pass, words: &[&str]) {
+    assert_eq!(pass.outcome, Outcome::Failed, "{pass:?}");
+    for word in words {
+        assert!(pass.error.contains(word), "{word}: {}", pass.error);
+    }
+}
+
 /// The list without some of its items.
 fn without(mut list: Json, key: &str, drop: impl Fn(&Json) -> bool) -> Json {
     list[key].as_array_mut().unwrap().retain(|i| !drop(i));
@@ -46,12 +74,8 @@ async fn volumes_snapshots_and_backups_are_read_wholly_and_once() {
     let mut cloud = cinder().await;
     let passes = cloud.collect().await;
     for (list, items) in [("volumes", 17), ("snapshots", 2), ("backups", 2)] {
-        let pass = &passes[list];
-        assert_eq!(
-            (pass.outcome, pass.items, pass.error.as_str()),
-            (Outcome::Complete, items, "")
-        );
-        assert_eq!(pass.service, "volume");
+        complete(&passes[list], items);
+        assert_eq!(passes[list].service, "volume");
     }
     let from_snap = "45cac19c-ed08-4b39-9ca0-bba186a6d937";
     let size = of(&cloud.facts, from_snap, Aspect::Flavor);

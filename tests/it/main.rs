@@ -4,9 +4,11 @@
 mod dashboards;
 mod durability;
 mod engine;
+mod exposition;
 mod fuzzed;
 mod grafana;
 mod harness;
+mod import;
 mod inventory;
 mod made_up;
 mod month;

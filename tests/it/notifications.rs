@@ -39,7 +39,9 @@ fn recorded(name: &str) -> String {
 
 fn stream() -> Vec<Sent> {
     let text = recorded("amqp/stream.jsonl");
-    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    text.lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
 }
 
 /// A Keystone, and what is asked of Cinder and Neutron: names.
@@ -80,7 +82,12 @@ async fn names() -> Url {
 }
 
 /// A reader of one broker.
-fn reader(auth_url: &Url, port: u16, queue: &str, change: impl FnOnce(&mut config::Notifications)) -> Source {
+fn reader(
+    auth_url: &Url,
+    port: u16,
+    queue: &str,
+    change: impl FnOnce(&mut config::Notifications),
+) -> Source {
     let credentials = Credentials::Password {
         username: "meter".to_owned(),
         user_domain: "Default".to_owned(),
@@ -100,7 +107,10 @@ fn reader(auth_url: &Url, port: u16, queue: &str, change: impl FnOnce(&mut confi
         queue: queue.to_owned(),
         queue_max_bytes: 64 << 20,
         exchanges: EXCHANGES.map(str::to_owned).into(),
-        topics: vec!["notifications".to_owned(), "versioned_notifications".to_owned()],
+        topics: vec![
+            "notifications".to_owned(),
+            "versioned_notifications".to_owned(),
+        ],
         ca_file: None,
     };
     change(&mut broker);
@@ -108,7 +118,9 @@ fn reader(auth_url: &Url, port: u16, queue: &str, change: impl FnOnce(&mut confi
     let source = config::Source::OpenStack(conf);
     let readers = Source::open(&source, &Clock::System, &Memory::default(), "test").unwrap();
     let mut readers = readers.into_iter();
-    readers.find(|r| matches!(r, Source::Notifications(_))).unwrap()
+    readers
+        .find(|r| matches!(r, Source::Notifications(_)))
+        .unwrap()
 }
 
 /// One reading; what it hands on is kept.
@@ -137,8 +149,14 @@ async fn collect(reader: &mut Source, mode: PassMode) -> (Pass, Vec<Batch>) {
 async fn complete(reader: &mut Source) -> Vec<Batch> {
     let (pass, batches) = collect(reader, PassMode::Full).await;
     assert_eq!((pass.outcome, pass.error.as_str()), (Outcome::Complete, ""));
-    assert_eq!((pass.list.as_str(), pass.mode), ("notifications", PassMode::Events));
-    assert!(pass.watermark >= pass.started, "all that was there has been read");
+    assert_eq!(
+        (pass.list.as_str(), pass.mode),
+        ("notifications", PassMode::Events)
+    );
+    assert!(
+        pass.watermark >= pass.started,
+        "all that was there has been read"
+    );
     batches
 }
 
@@ -159,7 +177,8 @@ async fn publish(service: &mut Publisher, messages: &[Sent]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothing_and_double_nothing() {
+async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothing_and_double_nothing()
+ {
     let (mut rabbit, names) = (Rabbit::start().await, names().await);
     let mut service = rabbit.publisher().await;
     for exchange in EXCHANGES {
@@ -210,7 +229,11 @@ async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothi
     assert!(passes[0].error.starts_with(&address), "{}", passes[0].error);
     // Away: it says so, waits longer each time, and nothing else is harmed.
     let (pass, _) = collect(&mut disturbed, PassMode::Full).await;
-    assert!(pass.error.contains("no connection as meter"), "{}", pass.error);
+    assert!(
+        pass.error.contains("no connection as meter"),
+        "{}",
+        pass.error
+    );
     assert!(disturbed.interval() >= Duration::from_secs(4));
 
     rabbit.up().await;
@@ -227,11 +250,21 @@ async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothi
     assert!(of_peace.is_empty(), "lost: {of_peace:?}");
     assert_eq!(ours, all, "and what came twice is the same");
     for queue in ["plimsoll.north", "plimsoll.calm"] {
-        assert_eq!(service.depth(queue).await, 0, "all of {queue} is acknowledged");
+        assert_eq!(
+            service.depth(queue).await,
+            0,
+            "all of {queue} is acknowledged"
+        );
     }
-    assert!(service.depth("notifications.info").await > shared, "nobody took what is not ours");
+    assert!(
+        service.depth("notifications.info").await > shared,
+        "nobody took what is not ours"
+    );
     let told = disturbed.told().unwrap();
-    assert!(told.used > 100 && told.ignored > 100 && told.poison == 0, "{told:?}");
+    assert!(
+        told.used > 100 && told.ignored > 100 && told.poison == 0,
+        "{told:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,38 +277,82 @@ async fn slow_what_a_broker_lacks_is_said_and_what_cannot_be_read_is_set_aside()
 
     let mut wrong = open("plimsoll.north", |b| b.password = Secret::new("wrong"));
     let (pass, _) = collect(&mut wrong, PassMode::Full).await;
-    assert!(pass.error.contains("are user, password and virtual host right?"), "{}", pass.error);
+    assert!(
+        pass.error
+            .contains("are user, password and virtual host right?"),
+        "{}",
+        pass.error
+    );
     assert_eq!(wrong.check_online().await[0].verdict, Verdict::Error);
 
     let mut north = open("plimsoll.north", |_| {});
     let (pass, _) = collect(&mut north, PassMode::Full).await;
-    assert!(pass.error.contains("none of the exchanges nova, neutron"), "{}", pass.error);
+    assert!(
+        pass.error.contains("none of the exchanges nova, neutron"),
+        "{}",
+        pass.error
+    );
 
     // Neutron has not published yet: it harms nobody, and is bound as soon as it does.
     service.exchange("nova").await;
     complete(&mut north).await;
     let findings = north.check_online().await;
-    let lacking: Vec<_> = findings.iter().filter(|f| f.verdict == Verdict::Warning).collect();
-    assert!(lacking.len() == 3 && lacking[0].what.contains("no exchange neutron"), "{findings:?}");
+    let lacking: Vec<_> = findings
+        .iter()
+        .filter(|f| f.verdict == Verdict::Warning)
+        .collect();
+    assert!(
+        lacking.len() == 3 && lacking[0].what.contains("no exchange neutron"),
+        "{findings:?}"
+    );
     service.exchange("neutron").await;
     complete(&mut north).await;
     let all = stream();
     for kind in ["floatingip.delete.end", "instance.delete.end"] {
-        let found = all.iter().find(|m| m.body["oslo.message"].as_str().unwrap().contains(kind));
+        let found = all
+            .iter()
+            .find(|m| m.body["oslo.message"].as_str().unwrap().contains(kind));
         let m = found.unwrap();
         let body = serde_json::to_vec(&m.body).unwrap();
         service.publish(&m.exchange, &m.routing_key, &body).await;
     }
-    service.publish("nova", "notifications.info", b"<html>no JSON</html>").await;
+    service
+        .publish("nova", "notifications.info", b"<html>no JSON</html>")
+        .await;
     let secret = json!({"event_type": "volume.delete.end", "timestamp": "2026-11-23 08:00:00", "payload": {}, "_context_auth_token": "hunter2"});
-    service.publish("nova", "notifications.error", &serde_json::to_vec(&secret).unwrap()).await;
+    service
+        .publish(
+            "nova",
+            "notifications.error",
+            &serde_json::to_vec(&secret).unwrap(),
+        )
+        .await;
     service.confirmed().await;
     let (pass, batches) = collect(&mut north, PassMode::Full).await;
     assert_eq!(pass.outcome, Outcome::Complete);
-    assert!(pass.error.starts_with("2 messages could not be read and were set aside, first: it is no JSON"), "{}", pass.error);
-    assert_eq!(north.told(), Some(Told { used: 2, ignored: 0, poison: 2 }));
-    let raws: Vec<&str> = batches.iter().flat_map(|b| &b.raws).map(|r| r.body.as_str()).collect();
-    assert!(raws.contains(&"no JSON") && !raws.concat().contains("hunter2"), "{raws:?}");
+    assert!(
+        pass.error
+            .starts_with("2 messages could not be read and were set aside, first: it is no JSON"),
+        "{}",
+        pass.error
+    );
+    assert_eq!(
+        north.told(),
+        Some(Told {
+            used: 2,
+            ignored: 0,
+            poison: 2
+        })
+    );
+    let raws: Vec<&str> = batches
+        .iter()
+        .flat_map(|b| &b.raws)
+        .map(|r| r.body.as_str())
+        .collect();
+    assert!(
+        raws.contains(&"no JSON") && !raws.concat().contains("hunter2"),
+        "{raws:?}"
+    );
     // They do not come back.
     assert!(ids(&complete(&mut north).await).is_empty());
 
@@ -286,5 +363,9 @@ async fn slow_what_a_broker_lacks_is_said_and_what_cannot_be_read_is_set_aside()
 
     let mut other = open("plimsoll.north", |b| b.queue_max_bytes = 1 << 20);
     let (pass, _) = collect(&mut other, PassMode::Full).await;
-    assert!(pass.error.contains("made with another `queue_max`"), "{}", pass.error);
+    assert!(
+        pass.error.contains("made with another `queue_max`"),
+        "{}",
+        pass.error
+    );
 }

@@ -1,7 +1,7 @@
 //! The OpenStack source against a cloud that misbehaves: every fault is named, and harms nothing else.
 
 mod absence;
-mod cloud;
+pub(crate) mod cloud;
 mod rubbish;
 
 use cloud::{Cloud, PASSWORD, answer, deleted, noon};

@@ -4,7 +4,7 @@ use crate::harness::{self, everything, fact, read};
 use plimsoll::{
     domain::{
         Aspect, Batch, Evidence, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value,
-        usage::{Piece, ResourcePieces},
+        usage::{Basis, Piece, ResourcePieces},
     },
     store::FactQuery,
 };
@@ -336,6 +336,7 @@ async fn usage_is_shown_up_to_the_watermark_and_no_further() {
         end: end.map(Ts::from_second),
         level,
         observed: true,
+        basis: Basis::Held,
     };
     let four_terabytes = 4_000_000_000_000;
     let october = 31 * 86_400;

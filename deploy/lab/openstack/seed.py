@@ -64,14 +64,17 @@ class Cloud:
     def req(self, method, url, ok=(200, 201, 202, 204, 300), **kw):
         h = dict(self.h, **kw.pop('headers', {}))
         for attempt in range(4):
+            last = attempt == 3
             try:
                 r = requests.request(method, url, headers=h, timeout=300, **kw)
             except requests.ConnectionError:
-                if method != 'GET' and attempt:
+                # A request that may have been carried out is not sent again: it would be done twice, or be refused for what it did itself.
+                if last or method != 'GET':
                     raise
+                time.sleep(1 + attempt)
                 continue
-            # 409: another action is still under way; neutron's DB retries
-            if r.status_code in (409, 503) and attempt < 3:
+            # 409: refused, as another action is still under way
+            if not last and (r.status_code == 409 or (r.status_code == 503 and method == 'GET')):
                 time.sleep(1 + attempt)
                 continue
             break
@@ -169,11 +172,25 @@ class Cloud:
 
 
 def ensure(c, url, key, body, **query):
-    plural = url.rsplit('/', 1)[1]
-    for it in c.req('GET', url, params=query).json()[plural.replace('-', '_')]:
-        if all(it.get(k) == v for k, v in query.items()):
-            return it
-    return c.post(url, {key: body})[key]
+    """What `query` finds, else made. An answer that leaves open whether it was made (none, a 5xx, a conflict) sends us to look again."""
+    plural = url.rsplit('/', 1)[1].replace('-', '_')
+    for attempt in range(5):
+        found = c.get(url, params=query)[plural]
+        for it in found:
+            if all(it.get(k) == v for k, v in query.items()):
+                return it
+        try:
+            r = c.req('POST', url, ok=None, json={key: body})
+        except requests.ConnectionError as e:
+            said = str(e)
+        else:
+            if r.status_code in (200, 201):
+                return r.json()[key]
+            said = f'{r.status_code} {r.text[:400]}'
+            if r.status_code < 500 and r.status_code != 409:
+                break
+        time.sleep(1 + attempt)
+    raise RuntimeError(f'POST {url}: {said}; GET with {query} answers {found}')
 
 
 def base():
@@ -497,7 +514,7 @@ def clone(n):
     a, clouds, F, IM, ext, nets = base()
     pids = [c.pid for c in clouds.values()]
     src = clouds['acme/web'].get(NOVA + '/servers?status=ACTIVE&limit=1')['servers'][0]['id']
-    db = pymysql.connect(unix_socket=os.path.join(E['LAB_DIR'], 'run/mysql.sock'), user='lab', password=PW,
+    db = pymysql.connect(unix_socket=E['LAB_SOCK'], user='lab', password=PW,
                          autocommit=False)
     cur = db.cursor()
     t0 = time.time()

@@ -5,7 +5,7 @@ mod judged;
 mod shipped;
 
 use super::*;
-use crate::domain::{Meters, Tenancy, Ts, tenancy::Rule};
+use crate::domain::{Tenancy, Ts, tenancy::Rule};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::{fs, path::Path as FilePath};

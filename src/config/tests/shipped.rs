@@ -165,10 +165,7 @@ fn definitions_can_be_read_back() {
         config.tenancy
     );
     let rules: MeterRules = serde_json::from_str(meters).unwrap();
-    assert_eq!(
-        rules.meters,
-        Meters::shipped(&config.meters.preset, &config.meters.exceptions).unwrap()
-    );
+    assert_eq!(rules.meters, config.meters().unwrap());
     assert_eq!(rules.time_zone, "Europe/Stockholm");
     assert_eq!(book::from_text("stored", prices).ok(), config.prices);
 }

@@ -1,11 +1,14 @@
 //! Entries to the parsers of what clouds send, for fuzzing: each takes any bytes, must neither panic nor hang, and checks what it accepted.
 
-use super::{actions::Action, flavors::Flavor, keystone, notifications, pages, record::Server, session};
+use super::{
+    actions::Action, flavors::Flavor, inventory, keystone, notifications, pages, record::Server,
+    session,
+};
 use crate::domain::{Evidence, Known};
 use regex::Regex;
 use std::sync::LazyLock;
 
-static GPU_ALIAS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("gpu.*").ok());
+static GPU_ALIAS: LazyLock<Option<Regex>> = LazyLock::new(|| super::whole("gpu.*").ok());
 
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
@@ -80,6 +83,24 @@ pub fn project(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn notification(bytes: &[u8]) -> bool {
     notifications::fuzzed(bytes, GPU_ALIAS.as_ref())
+}
+
+/// An item of a list that is read as a whole, by the list's name. Seen again it is no news, and nothing of it is less than none.
+#[must_use]
+pub fn item(list: &str, bytes: &[u8]) -> bool {
+    text(bytes).is_some_and(|t| inventory::fuzzed::item(list, t))
+}
+
+/// The headers of a Swift account, one a line.
+#[must_use]
+pub fn account(bytes: &[u8]) -> bool {
+    text(bytes).is_some_and(inventory::fuzzed::account)
+}
+
+/// Inventories of one of Placement's providers.
+#[must_use]
+pub fn inventories(bytes: &[u8]) -> bool {
+    text(bytes).is_some_and(inventory::fuzzed::inventories)
 }
 
 /// Keystone's answer to a login, and the endpoints of its catalogue.

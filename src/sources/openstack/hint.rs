@@ -35,18 +35,33 @@ fn policy(service: Service, path: &str) -> &'static str {
             "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants, :show and os_compute_api:os-extended-server-attributes \
              (by default the role admin)"
         }
+        Service::Volume if path.starts_with("/os-services") => {
+            "the policy rule volume_extension:services:index (by default the role admin)"
+        }
         Service::Volume => {
             "the policy rules volume:get_all, volume_extension:volume_tenant_attribute, volume:get_all_snapshots, backup:get_all and the context of an \
              administrator (by default the role admin)"
         }
+        Service::Image if path.starts_with("/tasks") => {
+            "the policy rules context_is_admin, which shows images of every project, and tasks_api_access (by default the role admin has both)"
+        }
         Service::Image => {
-            "the policy rule get_images for images of every project (by default the role admin)"
+            "the policy rule get_images and, for images of every project, context_is_admin (by default the role admin)"
+        }
+        Service::Network if path.starts_with("/quotas") => {
+            "the policy rule context_is_admin, which shows what every project owns (by default the role admin)"
         }
         Service::Network => {
             "the policy rules get_network, get_floatingip, get_port and get_router for every project (by default the role admin)"
         }
+        Service::LoadBalancer if path.starts_with("/lbaas/flavors") => {
+            "the policy rule os_load-balancer_api:flavor:get_all (by default every observer of load balancers has it)"
+        }
         Service::LoadBalancer => {
             "the policy rule os_load-balancer_api:loadbalancer:get_all-global (by default the roles admin and load-balancer_global_observer)"
+        }
+        Service::Share if path.starts_with("/services") => {
+            "the policy rule service:index (by default the role admin)"
         }
         Service::Share => "the policy rule share:list_all_projects (by default the role admin)",
         Service::ObjectStore => {

@@ -115,6 +115,21 @@ async fn domains(
     }
 }
 
+/// Ids of all projects, enabled or not.
+pub(super) async fn ids(session: &Session, tally: &Tally) -> Result<Vec<String>, SourceError> {
+    let (mut ids, mut query, mut seen) = (Vec::new(), String::new(), HashSet::new());
+    loop {
+        let (reply, items, next) = page(session, "projects", &query, tally).await?;
+        for item in &items {
+            let project: Project = read(&reply, "a project as documented", item)?;
+            ids.push(project.id);
+        }
+        let Some(next) = next else { return Ok(ids) };
+        repeats("projects", &mut seen, &next)?;
+        query = next;
+    }
+}
+
 /// Reads every project; those that differ from what is remembered become sightings.
 pub(super) async fn projects(
     session: &Session,

@@ -80,10 +80,19 @@ pub fn open(
     )?;
     let session = Arc::clone(&first.session);
     let ended = inventory::Ended::default();
-    let others = inventory::open(conf, clock, memory, collector, &session, &ended)?;
+    let settings = inventory::settings(conf)?;
+    let others = inventory::open(conf, clock, memory, collector, &session, &ended, &settings);
     let brokers = conf.notifications.iter().map(|broker| {
         let n = Notifications::new(
-            conf, broker, clock, memory, collector, &session, &ended, &first.gpu_alias,
+            conf,
+            broker,
+            clock,
+            memory,
+            collector,
+            &session,
+            &ended,
+            &settings,
+            &first.gpu_alias,
         );
         Source::Notifications(Box::new(n))
     });
@@ -92,6 +101,19 @@ pub fn open(
         .chain(others.into_iter().map(|i| Source::Inventory(Box::new(i))))
         .chain(brokers)
         .collect())
+}
+
+/// A pattern that matches whole texts only.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// A pattern of the configuration.
+fn pattern(conf: &config::OpenStack, key: &str, text: &str) -> Result<Regex, SourceError> {
+    whole(text).map_err(|e| SourceError::Config {
+        source_name: conf.name.clone(),
+        why: format!("`{key}` is no regular expression: {e}"),
+    })
 }
 
 impl OpenStack {
@@ -105,10 +127,7 @@ impl OpenStack {
         memory: Memory,
         collector: String,
     ) -> Result<Self, SourceError> {
-        let gpu_alias = Regex::new(&conf.gpu_alias).map_err(|e| SourceError::Config {
-            source_name: conf.name.clone(),
-            why: format!("`gpu_alias` is no regular expression: {e}"),
-        })?;
+        let gpu_alias = pattern(&conf, "gpu_alias", &conf.gpu_alias)?;
         let session = Arc::new(Session::new(&conf, clock.clone())?);
         Ok(Self {
             conf,

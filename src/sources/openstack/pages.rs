@@ -1,7 +1,8 @@
 //! Reads the paged lists of OpenStack's services, and gets out of their traps: pages that repeat, markers that vanish, lists without end.
 //!
 //! A page's `..._links` say whether another one follows; its marker is put on our own address, since the address in the link may be one that
-//! only the inside of the cloud knows.
+//! only the inside of the cloud knows. Lists that are turned over by offset (Manila's: its links carry a marker that it does not read) end with an empty
+//! page: how many items a page may have is the cloud's own affair.
 
 use super::{super::SourceError, service::Service, session::Session};
 use crate::net::{Reply, Tally};
@@ -29,6 +30,15 @@ pub(super) struct Item {
     pub(super) body: String,
 }
 
+/// How a list is turned over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// By the marker in a page's link.
+    Marker,
+    /// By the number of items so far.
+    Offset,
+}
+
 /// Where in a list we are.
 #[derive(Debug)]
 pub(super) struct Pager {
@@ -38,7 +48,10 @@ pub(super) struct Pager {
     key: &'static str,
     /// What the items call their id.
     id: &'static str,
+    turn: Turn,
     marker: Option<String>,
+    /// Items so far, repeated ones included.
+    offset: usize,
     pages: u32,
     restarted: bool,
     done: bool,
@@ -65,13 +78,21 @@ impl Pager {
             path: path.into(),
             key,
             id,
+            turn: Turn::Marker,
             marker: None,
+            offset: 0,
             pages: 0,
             restarted: false,
             done: false,
             seen: HashSet::new(),
             markers: HashSet::new(),
         }
+    }
+
+    /// The same list, turned over so.
+    pub(super) const fn turning(mut self, turn: Turn) -> Self {
+        self.turn = turn;
+        self
     }
 
     /// The next page; `None` after the last. Items that an earlier page had are left out.
@@ -102,12 +123,15 @@ impl Pager {
             .into_iter()
             .filter(|i| i.id.as_ref().is_none_or(|id| self.seen.insert(id.clone())))
             .collect();
+        self.offset += listed;
         match next {
-            None => self.done = true,
+            _ if self.turn == Turn::Offset && listed == 0 => self.done = true,
+            _ if self.turn == Turn::Offset && !fresh.is_empty() => {}
+            None if self.turn == Turn::Marker => self.done = true,
             Some(_) if listed == 0 => {
                 return Err(self.fail("a page is empty and yet names a next one".to_owned()));
             }
-            Some(_) if fresh.is_empty() => {
+            _ if fresh.is_empty() => {
                 return Err(self.fail(format!(
                     "page {} repeats items of earlier pages; the list has no end",
                     self.pages
@@ -119,7 +143,7 @@ impl Pager {
                     self.pages
                 )));
             }
-            Some(marker) => self.marker = Some(marker),
+            next => self.marker = next,
         }
         Ok(Some(Page {
             reply,
@@ -137,6 +161,9 @@ impl Pager {
     fn address(&self) -> String {
         let joint = if self.path.contains('?') { '&' } else { '?' };
         match &self.marker {
+            _ if self.turn == Turn::Offset => {
+                format!("{}{joint}offset={}", self.path, self.offset)
+            }
             Some(m) => {
                 let m: String = url::form_urlencoded::byte_serialize(m.as_bytes()).collect();
                 format!("{}{joint}marker={m}", self.path)

@@ -76,7 +76,11 @@ impl Service {
             Self::Image => at_version(endpoint, "v2"),
             Self::Network | Self::LoadBalancer => at_version(endpoint, "v2.0"),
             Self::Share => at_version(endpoint, "v2"),
-            Self::ObjectStore | Self::Placement => endpoint.clone(),
+            Self::ObjectStore => match account(endpoint, project) {
+                Some((above, _)) => above,
+                None => endpoint.clone(),
+            },
+            Self::Placement => endpoint.clone(),
         }
     }
 
@@ -87,8 +91,8 @@ impl Service {
             Self::Volume => Some(("openstack-api-version", "volume 3.18")),
             // Shares of all projects, with their project: 2.7 (Liberty) has both.
             Self::Share => Some(("x-openstack-manila-api-version", "2.7")),
-            // Inventories of all resource classes: 1.0 has them; 1.6 has traits, which are not read.
-            Self::Placement => Some(("openstack-api-version", "placement 1.0")),
+            // Which providers are parts of which: 1.14 (Queens).
+            Self::Placement => Some(("openstack-api-version", "placement 1.14")),
             _ => None,
         }
     }
@@ -98,6 +102,17 @@ impl From<Service> for &'static str {
     fn from(service: Service) -> Self {
         service.word()
     }
+}
+
+/// What comes before the accounts in Swift's addresses, and how an account is named after a project: all before the project's id. `None` where the
+/// endpoint names no project: then the accounts of others have no address.
+pub(super) fn account(endpoint: &Url, project: &str) -> Option<(Url, String)> {
+    let (above, own) = endpoint.path().trim_end_matches('/').rsplit_once('/')?;
+    let prefix = own.strip_suffix(project).filter(|_| !project.is_empty())?;
+    let mut url = endpoint.clone();
+    url.set_path(above);
+    url.set_query(None);
+    Some((url, prefix.to_owned()))
 }
 
 #[cfg(test)]
@@ -129,7 +144,12 @@ mod tests {
         );
         assert_eq!(
             root(Service::ObjectStore, "http://swift/v1/AUTH_p1"),
-            "http://swift/v1/AUTH_p1"
+            "http://swift/v1"
+        );
+        // A gateway of Ceph that tells accounts apart by the token alone.
+        assert_eq!(
+            root(Service::ObjectStore, "http://rgw/swift/v1"),
+            "http://rgw/swift/v1"
         );
     }
 }

@@ -6,7 +6,7 @@ use super::{
     super::SourceError,
     catalogue::{Entry, at_version, find_endpoint},
     hint,
-    service::Service,
+    service::{Service, account},
 };
 use crate::{
     config::{self, Credentials, Secret},
@@ -48,6 +48,8 @@ pub(super) struct Login {
     endpoints: BTreeMap<Service, Result<Url, SourceError>>,
     pub(super) region: String,
     pub(super) roles: Vec<String>,
+    /// What stands before a project's id in the name of its account; `None` where Swift is not there, or the catalogue does not tell.
+    pub(super) account_prefix: Option<String>,
     /// When Keystone says it issued the token, and when that answer came.
     pub(super) issued: Option<(Ts, Dated)>,
 }
@@ -121,12 +123,32 @@ impl Session {
         path: &str,
         tally: &Tally,
     ) -> Result<Reply, SourceError> {
+        self.ask(Request::get, service, path, tally).await
+    }
+
+    /// The headers of a GET alone.
+    pub(super) async fn head(
+        &self,
+        service: Service,
+        path: &str,
+        tally: &Tally,
+    ) -> Result<Reply, SourceError> {
+        self.ask(Request::head, service, path, tally).await
+    }
+
+    async fn ask(
+        &self,
+        method: fn(Url) -> Request,
+        service: Service,
+        path: &str,
+        tally: &Tally,
+    ) -> Result<Reply, SourceError> {
         let login = self.login(tally).await?;
-        let mut reply = self.send(&login, service, path, tally).await?;
+        let mut reply = self.send(&login, method, service, path, tally).await?;
         if reply.status == 401 {
             self.forget(&login).await;
             let login = self.login(tally).await?;
-            reply = self.send(&login, service, path, tally).await?;
+            reply = self.send(&login, method, service, path, tally).await?;
         }
         if reply.status == 406 {
             // The service was set back to an older release.
@@ -142,11 +164,12 @@ impl Session {
     async fn send(
         &self,
         login: &Login,
+        method: fn(Url) -> Request,
         service: Service,
         path: &str,
         tally: &Tally,
     ) -> Result<Reply, SourceError> {
-        let mut request = Request::get(join(login.endpoint(service)?, path)?)
+        let mut request = method(join(login.endpoint(service)?, path)?)
             .header("accept", "application/json")?
             .secret_header("x-auth-token", login.token.expose())?;
         if let Some((name, version)) = service.version_header() {
@@ -251,7 +274,7 @@ impl Session {
         };
         let renew_at = Ts(self.clock.now().0.saturating_add(lifetime_us / 10 * 9));
         let project = body.project.map(|p| p.id).unwrap_or_default();
-        let mut region = None;
+        let (mut region, mut account_prefix) = (None, None);
         let endpoints = Service::ALL
             .into_iter()
             .map(|service| {
@@ -266,6 +289,9 @@ impl Session {
                     if region.is_none() || service == Service::Compute {
                         region = Some(of);
                     }
+                    if service == Service::ObjectStore {
+                        account_prefix = account(&url, &project).map(|(_, prefix)| prefix);
+                    }
                     service.root(&url, &project)
                 });
                 (service, found)
@@ -276,6 +302,7 @@ impl Session {
             renew_at,
             endpoints,
             region: region.unwrap_or_default(),
+            account_prefix,
             roles: body.roles.into_iter().map(|r| r.name).collect(),
             issued: issued.map(|i| (i, date)),
         }

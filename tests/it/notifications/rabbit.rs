@@ -121,7 +121,11 @@ impl Rabbit {
         self.spawn(server);
         let began = Instant::now();
         while self.connection().await.is_err() {
-            assert!(began.elapsed() < UP_MAX, "RabbitMQ does not come up:\n{}", self.log());
+            assert!(
+                began.elapsed() < UP_MAX,
+                "RabbitMQ does not come up:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -227,7 +231,12 @@ impl Publisher {
     pub(super) async fn depth(&self, queue: &str) -> u32 {
         let mut args = QueueDeclareArguments::new(queue);
         let passive = args.passive(true).finish();
-        self.channel.queue_declare(passive).await.unwrap().unwrap().1
+        self.channel
+            .queue_declare(passive)
+            .await
+            .unwrap()
+            .unwrap()
+            .1
     }
 
     pub(super) async fn publish(&mut self, exchange: &str, key: &str, body: &[u8]) {
@@ -248,7 +257,10 @@ impl Publisher {
         let began = Instant::now();
         let all = usize::try_from(self.sent).unwrap();
         while self.confirmed.0.lock().unwrap().len() < all {
-            assert!(began.elapsed() < Duration::from_secs(60), "the broker does not confirm");
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "the broker does not confirm"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -19,8 +19,8 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-pub(super) type Answer = Response<Body>;
-type Fault = Box<dyn FnMut(&str) -> Option<Answer> + Send>;
+pub(crate) type Answer = Response<Body>;
+pub(crate) type Fault = Box<dyn FnMut(&str) -> Option<Answer> + Send>;
 
 pub(super) const PASSWORD: &str = "sesame-open-9c1";
 
@@ -55,7 +55,7 @@ pub(super) fn noon() -> Ts {
     Ts::parse("2026-11-23T12:00:00Z").unwrap()
 }
 
-pub(super) fn answer(status: u16, body: impl Into<Body>) -> Answer {
+pub(crate) fn answer(status: u16, body: impl Into<Body>) -> Answer {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
@@ -125,6 +125,7 @@ impl Cloud {
             ca_file: None,
             gpu_alias: "gpu".to_owned(),
             notifications: Vec::new(),
+            public_networks: None,
         };
         change(&mut conf);
         let clock = Clock::standing_at(noon());

@@ -6,15 +6,16 @@ use super::{
         absence::is_suspect,
         run::{Draft, Fault, Run},
     },
-    Inventory, Item, List,
+    Faults, Inventory, List,
     item::Context,
+    read::{ASKED_AT_ONCE, Answer},
 };
 use crate::domain::{Aspect, Evidence, Ts, Value};
-use serde_json::value::RawValue;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 impl Inventory {
-    /// Finds out about everything remembered that a complete list did not show.
+    /// Finds out about everything remembered that a complete list did not show: what is unknown by its id too, or is nothing that is metered any more,
+    /// has ended.
     pub(super) async fn end_missing(
         &mut self,
         list: &'static List,
@@ -44,49 +45,21 @@ impl Inventory {
                 list.name,
             )));
         }
-        for id in missing {
-            self.look_up(list, &id, context, run).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks for one by its id: 200 is a sighting, 404 ends it.
-    async fn look_up(
-        &mut self,
-        list: &'static List,
-        id: &str,
-        context: &Context,
-        run: &mut Run<'_>,
-    ) -> Result<(), Fault> {
-        let path = format!("{}/{id}", list.one);
-        let reply = match self
-            .session
-            .get(self.offer.service, &path, &run.tally)
-            .await
-        {
-            Err(e) if e.status() == Some(404) => {
-                return Ok(self.gone(list, id, run).await?);
+        let mut faults = Faults::default();
+        for some in missing.chunks(ASKED_AT_ONCE) {
+            let answers = self.ask_each(list, some, context, &mut faults, &run.tally);
+            for (id, answer) in answers.await? {
+                let mut there = false;
+                if let Answer::Shown(items, date) = answer {
+                    there = items.iter().any(|i| i.id == id);
+                    self.take(list, items, date, run).await?;
+                }
+                if !there {
+                    self.gone(list, &id, run).await?;
+                }
             }
-            other => other?,
-        };
-        let item = {
-            let shown: HashMap<String, &RawValue> =
-                reply.json(list.name).map_err(SourceError::from)?;
-            let body = match shown.get(list.one_key) {
-                Some(inner) => inner.get(),
-                None => std::str::from_utf8(&reply.body).unwrap_or_default(),
-            };
-            (list.read)(body, context)
-                .map_err(|why| SourceError::from(reply.shape(list.name, &why)))?
-        };
-        self.take(
-            list,
-            item.into_iter().collect::<Vec<Item>>(),
-            reply.date,
-            run,
-        )
-        .await?;
-        Ok(())
+        }
+        faults.outcome(list.name)
     }
 
     /// It ended after it was last listed, and before this list.

@@ -2,38 +2,49 @@
 
 use super::super::{record::sightings, run::Draft};
 use crate::domain::{
-    Aspect, Evidence, Memory, Ts, Value,
+    Aspect, Evidence, Known, Memory, Ts, Value,
     fact::kind,
     memory::{Remembered, Sighted},
 };
+use regex::Regex;
 use std::collections::BTreeMap;
 
 /// What is read of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) id: String,
+pub(in super::super) struct Item {
+    pub(in super::super) id: String,
     /// When the record says it was made.
-    pub(super) created: Option<Ts>,
+    pub(in super::super) created: Option<Ts>,
     /// The state it is made in.
-    pub(super) begins: &'static str,
+    pub(in super::super) begins: &'static str,
     /// The record's last change.
-    pub(super) updated: Option<Ts>,
+    pub(in super::super) updated: Option<Ts>,
     /// What it shows. No state while it is between two.
-    pub(super) shown: BTreeMap<Aspect, Value>,
+    pub(in super::super) shown: BTreeMap<Aspect, Value>,
     /// As sent.
-    pub(super) raw: String,
+    pub(in super::super) raw: String,
 }
 
-/// What other lists of the service told, for items that only name it.
-#[derive(Debug, Default)]
-pub(super) struct Context {
+/// What other lists of the service told, for items that only name it, and what the configuration says of it.
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct Context {
     /// Volume types by volume id.
-    pub(super) volume_types: BTreeMap<String, String>,
+    pub(in super::super) volume_types: BTreeMap<String, String>,
+    /// Networks by id.
+    pub(in super::super) networks: BTreeMap<String, Network>,
+    /// Names of load balancers' flavors by id.
+    pub(in super::super) balancer_flavors: BTreeMap<String, String>,
+    /// Hypervisors, by the id of their provider of resources.
+    pub(in super::super) hypervisors: BTreeMap<String, Hypervisor>,
+    /// Shared networks of such a name are public.
+    pub(in super::super) public_networks: Option<Regex>,
+    /// Classes of resources of such a name are GPUs.
+    pub(in super::super) gpu_alias: Option<Regex>,
 }
 
 impl Context {
     /// Notes what is remembered now.
-    pub(super) fn note(&mut self, memory: &Memory) {
+    pub(in super::super) fn note(&mut self, memory: &Memory) {
         let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
         self.volume_types.extend(volumes.filter_map(|(id, known)| {
             let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
@@ -42,12 +53,34 @@ impl Context {
     }
 }
 
+/// What an item shows of an aspect, if anything.
+pub(in super::super) type Shown = Option<(Aspect, Value)>;
+
 impl Item {
-    /// What is new in it since it was last seen. `read_before`: a complete list came before this one.
-    pub(super) fn drafts(
+    /// One that is made in the state `begins`, with the times that it tells.
+    pub(in super::super) fn new(
+        id: String,
+        created: Option<Ts>,
+        updated: Option<Ts>,
+        begins: &'static str,
+        shown: impl IntoIterator<Item = Shown>,
+        raw: &str,
+    ) -> Self {
+        Self {
+            id,
+            created,
+            begins,
+            updated,
+            shown: shown.into_iter().flatten().collect(),
+            raw: raw.to_owned(),
+        }
+    }
+
+    /// What is new in it since it was last seen. `listed`: when the last complete list was made, which told of all that is known.
+    pub(in super::super) fn drafts(
         &self,
         known: Option<&Remembered>,
-        read_before: bool,
+        listed: Option<Ts>,
         seen: Ts,
     ) -> Vec<Draft> {
         let mut drafts: Vec<Draft> = self
@@ -68,7 +101,7 @@ impl Item {
             if before.is_some_and(|b| b.value == *value) {
                 continue;
             }
-            let at = self.came_about(*aspect, before, read_before, seen);
+            let at = self.came_about(*aspect, before, listed, seen);
             let one = BTreeMap::from([(*aspect, value.clone())]);
             drafts.extend(sightings(&one, at, seen));
         }
@@ -80,13 +113,18 @@ impl Item {
         &self,
         aspect: Aspect,
         before: Option<&Sighted>,
-        read_before: bool,
+        listed: Option<Ts>,
         seen: Ts,
     ) -> Ts {
         let at = match before {
-            Some(b) => self.updated.unwrap_or(seen).max(b.seen),
+            // After a restart only the list knows how long the value before was seen.
+            Some(b) => self
+                .updated
+                .unwrap_or(seen)
+                .max(b.seen)
+                .max(listed.unwrap_or(Ts::MIN)),
             // Nobody looked before: it has been so since it was made, for all that is known. Its last change may be of anything.
-            None if aspect == Aspect::State && !read_before => {
+            None if aspect == Aspect::State && listed.is_none() => {
                 self.created.or(self.updated).unwrap_or(seen)
             }
             None => self.updated.or(self.created).unwrap_or(seen),
@@ -94,8 +132,14 @@ impl Item {
         at.min(seen)
     }
 
+    /// True if any level of it is more than none.
+    pub(in super::super) fn holds(&self) -> bool {
+        let known = self.shown.values().filter_map(Value::known);
+        known.flat_map(|k| k.levels.values()).any(|l| *l > 0)
+    }
+
     /// Remembers what it showed.
-    pub(super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
+    pub(in super::super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
         let known = open.entry(self.id).or_default();
         for (aspect, value) in self.shown {
             let now = Sighted {
@@ -106,6 +150,46 @@ impl Item {
             known.sighted.insert(aspect, now);
         }
     }
+}
+
+/// A network: its name, and whether its addresses are public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Network {
+    pub(in super::super) name: String,
+    pub(in super::super) public: bool,
+}
+
+/// A hypervisor among the providers of resources: its name, and the providers that are parts of it, itself the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in super::super) struct Hypervisor {
+    pub(in super::super) name: String,
+    pub(in super::super) parts: Vec<String>,
+}
+
+/// A size: what it is called, and one level.
+pub(in super::super) fn size(label: &str, level: &str, quantity: i64) -> (Aspect, Value) {
+    (
+        Aspect::Flavor,
+        Value::Known(Known {
+            label: label.to_owned(),
+            levels: BTreeMap::from([(level.to_owned(), quantity)]),
+            attrs: BTreeMap::new(),
+        }),
+    )
+}
+
+/// A capacity in GiB.
+pub(in super::super) fn capacity(gib: i64, of_type: &str) -> Result<(Aspect, Value), String> {
+    let bytes = gib
+        .checked_mul(1 << 30)
+        .filter(|b| *b >= 0)
+        .ok_or_else(|| format!("its size of {gib} GiB cannot be"))?;
+    Ok(size(of_type, "capacity_bytes", bytes))
+}
+
+/// The owner, which must be told. `why`: what an account lacks that is not told.
+pub(in super::super) fn owner(project: Option<&str>, why: &str) -> Result<(Aspect, Value), String> {
+    label(Aspect::Owner, project).ok_or_else(|| format!("it does not say whose it is; {why}"))
 }
 
 /// A label, unless it is empty.
@@ -135,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_nobody_saw_before_has_been_so_since_it_was_made() {
-        let drafts = item(900, "available").drafts(None, false, ts(1000));
+        let drafts = item(900, "available").drafts(None, None, ts(1000));
         let told: Vec<_> = drafts.iter().map(|d| (d.evidence, d.at, d.seen)).collect();
         assert_eq!(
             told,
@@ -148,20 +232,23 @@ mod tests {
 
     #[test]
     fn what_came_since_the_last_list_came_about_at_its_last_change() {
-        let drafts = item(105, "available").drafts(None, true, ts(1000));
+        let drafts = item(105, "available").drafts(None, Some(ts(90)), ts(1000));
         assert_eq!(drafts[1].at, ts(105));
         let mut open = BTreeMap::new();
         item(105, "available").remember(&mut open, ts(1000));
         assert!(
             item(105, "available")
-                .drafts(open.get("a"), true, ts(1060))
+                .drafts(open.get("a"), Some(ts(1000)), ts(1060))
                 .is_empty(),
             "nothing changed"
         );
-        let drafts = item(1030, "in-use").drafts(open.get("a"), true, ts(1060));
+        let drafts = item(1030, "in-use").drafts(open.get("a"), Some(ts(1000)), ts(1060));
         assert_eq!((drafts.len(), drafts[0].at), (1, ts(1030)));
         // A record that is not updated by what changed: not before it was last seen otherwise.
-        let drafts = item(105, "in-use").drafts(open.get("a"), true, ts(1060));
+        let drafts = item(105, "in-use").drafts(open.get("a"), Some(ts(1000)), ts(1060));
         assert_eq!(drafts[0].at, ts(1000));
+        // What a restart gave back was seen long ago, but the last list had it too.
+        let drafts = item(105, "in-use").drafts(open.get("a"), Some(ts(1300)), ts(1360));
+        assert_eq!(drafts[0].at, ts(1300));
     }
 }

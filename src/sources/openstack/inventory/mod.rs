@@ -7,13 +7,24 @@
 //! About 500 bytes for each resource that lives: its last sighting, aspect by aspect.
 
 mod absence;
+mod account;
+mod balancer;
+mod check;
+pub(super) mod fuzzed;
+mod hypervisor;
+mod image;
 mod item;
+mod network;
+mod read;
+mod share;
+pub(super) mod told;
 mod volume;
 
 use super::{
-    super::{Finding, Out, SourceError, Verdict},
+    super::{Out, SourceError},
     finish,
-    pages::{Item as Sent, Pager},
+    pages::Turn,
+    pattern,
     run::{Fault, Run},
     service::Service,
     session::Session,
@@ -21,27 +32,44 @@ use super::{
 use crate::{
     config,
     domain::{Memory, Pass, PassMode},
-    net::{Clock, Dated, Tally},
+    net::{Clock, Tally},
 };
 use item::{Context, Item};
-pub(super) use {item::label, volume::{settled, size}};
 use std::{
     collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-/// A list of a service, and how its items become facts.
+/// A list of a service.
 #[derive(Debug)]
 struct List {
     /// Its name in passes.
     name: &'static str,
     /// What its items are.
     kind: &'static str,
+    origin: Origin,
+}
+
+/// Where the items of a list come from.
+#[derive(Debug)]
+enum Origin {
+    /// A list of the service, page by page.
+    Pages(Pages),
+    /// Accounts of object storage: one or several of each project, told by the headers of one answer.
+    Accounts,
+    /// Hypervisors: each the sum of a few providers of resources.
+    Hypervisors,
+}
+
+/// A list that is read page by page, and how its items become facts.
+#[derive(Debug)]
+struct Pages {
     /// Addresses of the list, with their queries: one, or one for each part of it. The second is the page size.
     paths: fn(&Context, u32) -> Vec<String>,
     /// Name of its array.
     key: &'static str,
+    turn: Turn,
     /// Address of one item, before its id.
     one: &'static str,
     /// Name of the object in the answer about one item; empty: the answer is the item.
@@ -50,17 +78,55 @@ struct List {
     read: fn(&str, &Context) -> Result<Option<Item>, String>,
 }
 
+/// A list that only gives names to what others hold. It has no pass of its own: where it cannot be read, the lists that need it fail.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// What it lists, for people.
+    what: &'static str,
+    /// Its address; the parameter is the page size.
+    pub(super) path: fn(u32) -> String,
+    /// Name of its array.
+    pub(super) key: &'static str,
+    /// What its items call their id.
+    pub(super) id: &'static str,
+    /// False: ids stand for names where the account may not read it, or the service does not have it.
+    needed: bool,
+    /// Notes an item as sent.
+    pub(super) note: fn(&str, &mut Context) -> Result<(), String>,
+}
+
+/// How an account proves that lists hide nothing from it.
+#[derive(Debug)]
+enum Probe {
+    /// Only one who sees everything is answered here; to others it is forbidden.
+    Get(&'static str),
+    /// Only one who sees everything may ask for the account of a project that it has no part in.
+    Account,
+    /// Nothing is hidden from anyone who is let in.
+    None,
+}
+
 /// What one service offers.
 #[derive(Debug)]
 struct Offer {
     service: Service,
+    /// Read first.
+    names: &'static [Names],
     /// Read in this order.
     lists: &'static [List],
-    /// What only an account that sees everything is answered: without it a list may be empty, or short, for want of a role.
-    probe: &'static str,
+    /// Without it a list may be empty, or short, for want of a role.
+    probe: Probe,
 }
 
-const OFFERS: &[Offer] = &[volume::OFFER];
+const OFFERS: &[Offer] = &[
+    volume::OFFER,
+    image::OFFER,
+    network::OFFER,
+    balancer::OFFER,
+    share::OFFER,
+    account::OFFER,
+    hypervisor::OFFER,
+];
 
 /// What events told to have ended: proof for the lists that no longer show it. And what they told to be there: should its end be lost, a list that does not
 /// show it has to ask for it. Shared by the readers of a region.
@@ -125,15 +191,29 @@ pub struct Inventory {
     collector: String,
     session: Arc<Session>,
     offer: &'static Offer,
+    /// What the configuration says of items.
+    settings: Context,
     memory: Memory,
     ended: Ended,
     believed: BTreeSet<String>,
 }
 
-/// Readers of all services that may be metered by whole lists.
+/// What the configuration says of items.
 ///
 /// # Errors
 /// When a pattern of the configuration cannot be used.
+pub(super) fn settings(conf: &config::OpenStack) -> Result<Context, SourceError> {
+    let public = conf.public_networks.as_deref();
+    Ok(Context {
+        public_networks: public
+            .map(|text| pattern(conf, "public_networks", text))
+            .transpose()?,
+        gpu_alias: Some(pattern(conf, "gpu_alias", &conf.gpu_alias)?),
+        ..Context::default()
+    })
+}
+
+/// Readers of all services that may be metered by whole lists.
 pub(super) fn open(
     conf: &config::OpenStack,
     clock: &Clock,
@@ -141,8 +221,9 @@ pub(super) fn open(
     collector: &str,
     session: &Arc<Session>,
     ended: &Ended,
-) -> Result<Vec<Inventory>, SourceError> {
-    Ok(OFFERS
+    settings: &Context,
+) -> Vec<Inventory> {
+    OFFERS
         .iter()
         .filter(|o| conf.reads(o.service.word()))
         .map(|offer| Inventory {
@@ -151,11 +232,12 @@ pub(super) fn open(
             collector: collector.to_owned(),
             session: Arc::clone(session),
             offer,
+            settings: settings.clone(),
             memory: offer.share(memory),
             ended: ended.clone(),
             believed: BTreeSet::new(),
         })
-        .collect())
+        .collect()
 }
 
 impl Offer {
@@ -207,13 +289,20 @@ impl Inventory {
             return self.failed(&e, out).await;
         }
         // What is remembered is good for the lists below even where the list above cannot be read.
-        let mut context = Context::default();
+        let mut context = self.settings.clone();
         context.note(&self.memory);
+        // Requests for names are counted with the first list.
+        let mut tally = Tally::default();
+        let named = self.names(&mut context, &tally).await;
         let mut passes = Vec::new();
         for list in self.offer.lists {
             let mut run = self.run(list, out);
             run.region(&login.region);
-            let result = self.read(list, &mut context, &mut run).await;
+            run.tally = std::mem::take(&mut tally);
+            let result = match &named {
+                Err(e) => Err(e.clone().into()),
+                Ok(()) => self.read(list, &mut context, &mut run).await,
+            };
             passes.push(finish(&mut self.memory, run, result).await);
         }
         passes
@@ -242,133 +331,6 @@ impl Inventory {
             &self.clock,
             out,
         )
-    }
-
-    /// Reads a list to its end, page by page, then finds out about what it no longer shows.
-    async fn read(
-        &mut self,
-        list: &'static List,
-        context: &mut Context,
-        run: &mut Run<'_>,
-    ) -> Result<(), Fault> {
-        let (mut listed, mut faults) = (HashSet::new(), Faults::default());
-        for path in (list.paths)(context, self.conf.page_size) {
-            let mut pager = Pager::new(self.offer.service, path, list.key, "id");
-            while let Some(page) = pager.next(&self.session, &run.tally).await? {
-                run.answered(page.reply.date, page.items.len());
-                let mut fresh = Vec::new();
-                for Sent { id, body } in page.items {
-                    listed.extend(id.clone());
-                    match (list.read)(&body, context) {
-                        Ok(item) => fresh.extend(item),
-                        Err(why) => {
-                            faults.add(id.as_deref().unwrap_or("(its id is unreadable)"), &why)
-                        }
-                    }
-                }
-                self.take(list, fresh, page.reply.date, run).await?;
-            }
-        }
-        context.note(&self.memory);
-        self.probe(list, run).await?;
-        faults.outcome(list.name)?;
-        self.end_missing(list, &listed, context, run).await
-    }
-
-    /// Facts of items as an answer of `date` showed them; remembered once they have been handed on.
-    async fn take(
-        &mut self,
-        list: &List,
-        items: Vec<Item>,
-        date: Dated,
-        run: &mut Run<'_>,
-    ) -> Result<(), SourceError> {
-        let read_before = self.memory.full_watermarks.contains_key(list.name);
-        let open = self.memory.open.entry(list.kind.to_owned()).or_default();
-        for item in &items {
-            let drafts = item.drafts(open.get(&item.id), read_before, date.at);
-            run.add(list.kind, &item.id, drafts, Some(&item.raw));
-        }
-        run.hand_on().await?;
-        for item in items {
-            item.remember(open, date.at);
-        }
-        Ok(())
-    }
-
-    /// Is an account that sees everything reading, or one that is let in and shown a part?
-    async fn probe(&self, list: &List, run: &Run<'_>) -> Result<(), Fault> {
-        match self
-            .session
-            .get(self.offer.service, self.offer.probe, &run.tally)
-            .await
-        {
-            Err(e) if e.status() == Some(403) => Err(Fault::Suspect(format!(
-                "the account may not ask for what only an administrator sees, so the list of {} may hide what other projects own: none of it is taken \
-                 for complete ({e})",
-                list.name
-            ))),
-            Err(e) => Err(e.into()),
-            Ok(_) => Ok(()),
-        }
-    }
-
-    /// Tries the service; changes nothing. Nothing is said of a service that the cloud does not have and nobody asked for.
-    pub async fn check_online(&self) -> Vec<Finding> {
-        let tally = Tally::default();
-        let finding = |verdict, what: String, hint: &str| Finding {
-            verdict,
-            what,
-            hint: hint.to_owned(),
-        };
-        let service = self.offer.service;
-        let found = match self.session.login(&tally).await {
-            // The first reader tells of it.
-            Err(_) => return Vec::new(),
-            Ok(login) => login.endpoint(service).cloned(),
-        };
-        let mut findings = match found {
-            Err(_) if !self.is_wanted() => return Vec::new(),
-            Err(e) => {
-                return vec![finding(
-                    Verdict::Error,
-                    e.to_string(),
-                    "see `openstack catalog list`, or leave it out of `services`",
-                )];
-            }
-            Ok(url) => vec![finding(
-                Verdict::Ok,
-                format!("{} endpoint {url}", service.word()),
-                "",
-            )],
-        };
-        for list in self.offer.lists {
-            for path in (list.paths)(&Context::default(), 1).into_iter().take(1) {
-                findings.push(match self.session.get(service, &path, &tally).await {
-                    Ok(_) => finding(Verdict::Ok, format!("{} can be read", list.name), ""),
-                    Err(e) => finding(
-                        Verdict::Error,
-                        format!("{} cannot be read: {e}", list.name),
-                        "passes of this list fail until that is mended",
-                    ),
-                });
-            }
-        }
-        findings.push(
-            match self.session.get(service, self.offer.probe, &tally).await {
-                Ok(_) => finding(
-                    Verdict::Ok,
-                    format!("{} shows what every project owns", service.word()),
-                    "",
-                ),
-                Err(e) => finding(
-                    Verdict::Error,
-                    format!("{} may show a part only: {e}", service.word()),
-                    "give the account the role admin, or the metering policy",
-                ),
-            },
-        );
-        findings
     }
 }
 
@@ -405,12 +367,14 @@ impl Faults {
 pub(super) fn shown(
     list: &str,
     item: &str,
-    types: &std::collections::BTreeMap<String, String>,
+    context: &Context,
 ) -> Option<std::collections::BTreeMap<crate::domain::Aspect, crate::domain::Value>> {
-    let context = Context {
-        volume_types: types.clone(),
-        ..Context::default()
+    let list = OFFERS
+        .iter()
+        .flat_map(|o| o.lists)
+        .find(|l| l.name == list)?;
+    let Origin::Pages(pages) = &list.origin else {
+        return None;
     };
-    let list = OFFERS.iter().flat_map(|o| o.lists).find(|l| l.name == list)?;
-    (list.read)(item, &context).unwrap().map(|i| i.shown)
+    (pages.read)(item, context).unwrap().map(|i| i.shown)
 }

@@ -388,9 +388,7 @@ fn delivery(message: ConsumerMessage) -> Option<Delivery> {
 }
 
 /// What the broker answers, if it does so in time.
-async fn within<T, E: Display>(
-    asked: impl Future<Output = Result<T, E>>,
-) -> Result<T, String> {
+async fn within<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
     match tokio::time::timeout(ANSWER_MAX, asked).await {
         Ok(answer) => answer.map_err(|e| e.to_string()),
         Err(_) => Err(format!("no answer within {} s", ANSWER_MAX.as_secs())),

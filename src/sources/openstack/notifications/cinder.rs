@@ -4,7 +4,7 @@
 //! its audit period.
 
 use super::{
-    super::inventory::{label, settled, size},
+    super::inventory::told::{capacity, label, settled},
     facts::Told,
     lookup::Lookup,
     message::{Message, maybe_moment, moment},
@@ -61,23 +61,42 @@ pub(super) fn told(message: &Message, lookup: &Lookup) -> Result<Option<Told>, S
     let missing = |key: &str| format!("its payload has no {key}");
     let (kind, id, size) = match what {
         "volume" => {
-            let of_type = p.volume_type.as_deref().map(|t| lookup.volume_type(t).unwrap_or(t));
+            let of_type = p
+                .volume_type
+                .as_deref()
+                .map(|t| lookup.volume_type(t).unwrap_or(t));
             let gib = p.size.ok_or_else(|| missing("size"))?;
-            (kind::VOLUME, &p.volume_id, size(gib, of_type)?)
+            (
+                kind::VOLUME,
+                &p.volume_id,
+                capacity(gib, of_type.unwrap_or_default())?,
+            )
         }
         "snapshot" => {
             // A snapshot is stored where its volume is.
-            let of_type = p.volume_id.as_deref().and_then(|v| lookup.type_of_volume(v));
+            let of_type = p
+                .volume_id
+                .as_deref()
+                .and_then(|v| lookup.type_of_volume(v));
             let gib = p.volume_size.ok_or_else(|| missing("volume_size"))?;
-            (kind::SNAPSHOT, &p.snapshot_id, size(gib, of_type)?)
+            (
+                kind::SNAPSHOT,
+                &p.snapshot_id,
+                capacity(gib, of_type.unwrap_or_default())?,
+            )
         }
         _ => {
             let gib = p.size.ok_or_else(|| missing("size"))?;
-            (kind::BACKUP, &p.backup_id, size(gib, None)?)
+            (kind::BACKUP, &p.backup_id, capacity(gib, "")?)
         }
     };
     let id = id.clone().ok_or_else(|| missing("id"))?;
-    Ok(Some(p.told(message.timestamp, event, Told::of(kind, id), size)))
+    Ok(Some(p.told(
+        message.timestamp,
+        event,
+        Told::of(kind, id),
+        size,
+    )))
 }
 
 impl Payload {
@@ -99,9 +118,11 @@ impl Payload {
             "create.end" => {
                 let told = told.record(Some(self.created_at), "creating");
                 let told = match (again, state) {
-                    (None, Some(state)) => {
-                        told.event(Aspect::State, self.launched_at.unwrap_or(sent).min(sent), state)
-                    }
+                    (None, Some(state)) => told.event(
+                        Aspect::State,
+                        self.launched_at.unwrap_or(sent).min(sent),
+                        state,
+                    ),
                     // Its state is that of when it was sent again.
                     (Some(_), Some(state)) => told
                         .record(self.launched_at, "available")
@@ -115,16 +136,16 @@ impl Payload {
                 .seen(again.unwrap_or(sent), shown)
                 .event(Aspect::State, again.unwrap_or(sent), Value::Gone),
             "resize.end" | "retype" => told.event(Aspect::Flavor, sent, size.1),
-            "transfer.accept.end" => {
-                told.event(Aspect::Owner, sent, Value::label(&self.tenant_id))
-            }
+            "transfer.accept.end" => told.event(Aspect::Owner, sent, Value::label(&self.tenant_id)),
             "attach.end" | "detach.end" | "reset_status.end" | "revert.end" => match state {
                 Some(state) => told.event(Aspect::State, sent, state),
                 None => told,
             },
             "update.end" => told.seen(sent, [label(Aspect::Name, self.display_name.as_deref())]),
             "exists" if self.status != "deleted" => {
-                let told = told.record(Some(self.created_at), "creating").seen(sent, shown);
+                let told = told
+                    .record(Some(self.created_at), "creating")
+                    .seen(sent, shown);
                 told.seen(sent, [state.map(|s| (Aspect::State, s))])
             }
             _ => told,

@@ -5,7 +5,10 @@
 
 use super::{
     super::{record::sightings, run::Draft},
-    cinder, glance, lookup::Lookup, message::Message, neutron, nova,
+    cinder, glance,
+    lookup::Lookup,
+    message::Message,
+    neutron, nova,
 };
 use crate::domain::{Aspect, Evidence, Ts, Value};
 use regex::Regex;

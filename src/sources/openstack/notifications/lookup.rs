@@ -2,7 +2,11 @@
 
 use super::{
     super::{
-        super::SourceError, pages::Pager, service::Service, session::Session,
+        super::SourceError,
+        inventory::told::{self, Context},
+        pages::Pager,
+        service::Service,
+        session::Session,
     },
     message::Message,
 };
@@ -29,12 +33,20 @@ pub(super) struct Lookup {
     types: BTreeMap<String, String>,
     /// The type's name of volumes by id; of one without a type, or that is no more, "".
     volumes: BTreeMap<String, String>,
-    /// Names of public networks by id.
-    networks: BTreeMap<String, String>,
+    /// Networks by id.
+    networks: Context,
     networks_read: Option<Instant>,
 }
 
 impl Lookup {
+    /// Nothing is known yet but what the configuration says.
+    pub(super) fn new(settings: &Context) -> Self {
+        Self {
+            networks: settings.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Notes what is remembered of volumes.
     pub(super) fn note(&mut self, memory: &Memory) {
         let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
@@ -54,9 +66,9 @@ impl Lookup {
         self.volumes.get(id).map(String::as_str)
     }
 
-    /// What addresses of a network are called by, if the network is public.
-    pub(super) fn public_network(&self, id: &str) -> Option<&str> {
-        self.networks.get(id).map(String::as_str)
+    /// The networks, by name, and which of them are public.
+    pub(super) const fn networks(&self) -> &Context {
+        &self.networks
     }
 
     /// Looks up what these messages name and is not known yet.
@@ -69,7 +81,12 @@ impl Lookup {
         session: &Session,
         tally: &Tally,
     ) -> Result<(), SourceError> {
-        let text = |m: &Message, key: &str| m.payload.get(key).and_then(Value::as_str).map(str::to_owned);
+        let text = |m: &Message, key: &str| {
+            m.payload
+                .get(key)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         for m in messages {
             let prefix = m.event_type.split('.').next().unwrap_or_default();
             match prefix {
@@ -133,21 +150,27 @@ impl Lookup {
             self.types.insert(id, name);
         }
         // One that was deleted since: its id is all that is left of it.
-        self.types.entry(id.to_owned()).or_insert_with(|| id.to_owned());
+        self.types
+            .entry(id.to_owned())
+            .or_insert_with(|| id.to_owned());
         Ok(())
     }
 
-    async fn know_networks(
-        &mut self,
-        session: &Session,
-        tally: &Tally,
-    ) -> Result<(), SourceError> {
-        if self.networks_read.is_some_and(|t| t.elapsed() < NETWORKS_FOR) {
+    async fn know_networks(&mut self, session: &Session, tally: &Tally) -> Result<(), SourceError> {
+        if self
+            .networks_read
+            .is_some_and(|t| t.elapsed() < NETWORKS_FOR)
+        {
             return Ok(());
         }
-        let path = "/networks?router:external=true&fields=id&fields=name&limit=1000";
-        let found = named(Service::Network, path, "networks", session, tally).await?;
-        self.networks = found.into_iter().collect();
+        let list = told::networks();
+        let mut pager = Pager::new(Service::Network, (list.path)(1000), list.key, list.id);
+        while let Some(page) = pager.next(session, tally).await? {
+            for item in &page.items {
+                (list.note)(&item.body, &mut self.networks)
+                    .map_err(|why| page.reply.shape("a network as documented", &why))?;
+            }
+        }
         self.networks_read = Some(Instant::now());
         Ok(())
     }
@@ -203,15 +226,16 @@ async fn type_of(volume: &str, session: &Session, tally: &Tally) -> Result<Strin
 
 #[cfg(test)]
 impl Lookup {
-    /// As after looking up these: types, and public networks.
+    /// As after looking up these: types, and external networks.
     pub(super) fn of(types: &[(&str, &str)], networks: &[(&str, &str)]) -> Self {
-        let map = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-        };
-        Self {
-            types: map(types),
-            networks: map(networks),
-            ..Self::default()
+        let mut all = Self::default();
+        for (id, name) in types {
+            all.types.insert((*id).to_owned(), (*name).to_owned());
         }
+        for (id, name) in networks {
+            let shown = serde_json::json!({"id": id, "name": name, "router:external": true});
+            (told::networks().note)(&shown.to_string(), &mut all.networks).unwrap();
+        }
+        all
     }
 }

@@ -139,7 +139,10 @@ mod tests {
         let wrapped = json!({"oslo.version": "2.0", "oslo.message": inner}).to_string();
         let bare = Message::read(inner.as_bytes()).unwrap();
         assert_eq!(Message::read(wrapped.as_bytes()), Ok(bare.clone()));
-        assert_eq!(bare.timestamp, Ts::parse("2026-11-23T08:48:31.511548Z").unwrap());
+        assert_eq!(
+            bare.timestamp,
+            Ts::parse("2026-11-23T08:48:31.511548Z").unwrap()
+        );
         assert!(!bare.kept().contains("token"));
     }
 
@@ -149,7 +152,10 @@ mod tests {
             ("<html>", "no JSON"),
             ("[1]", "no JSON object"),
             (r#"{"oslo.message": "{"}"#, "no notification"),
-            (r#"{"event_type": "a", "timestamp": "now", "payload": 1}"#, "`now` is not a time"),
+            (
+                r#"{"event_type": "a", "timestamp": "now", "payload": 1}"#,
+                "`now` is not a time",
+            ),
         ] {
             let e = Message::read(body.as_bytes()).unwrap_err();
             assert!(e.contains(why), "{e}");

@@ -18,7 +18,7 @@ mod tests;
 use super::{
     super::{Finding, Out, SourceError, Told, Verdict},
     finish,
-    inventory::Ended,
+    inventory::{Ended, told::Context},
     run::{Fault, Run},
     session::Session,
 };
@@ -77,7 +77,10 @@ struct Poison {
 
 impl Notifications {
     /// Makes the reader; nothing is contacted.
-    #[expect(clippy::too_many_arguments, reason = "what the readers of a region share, once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the readers of a region share, once"
+    )]
     pub(super) fn new(
         conf: &config::OpenStack,
         broker: &config::Notifications,
@@ -86,6 +89,7 @@ impl Notifications {
         collector: &str,
         session: &Arc<Session>,
         ended: &Ended,
+        settings: &Context,
         gpu_alias: &Regex,
     ) -> Self {
         let list = if conf.notifications.len() > 1 {
@@ -103,7 +107,7 @@ impl Notifications {
             ended: ended.clone(),
             gpu_alias: gpu_alias.clone(),
             memory: Memory::default(),
-            lookup: Lookup::default(),
+            lookup: Lookup::new(settings),
             link: None,
             failures: 0,
             versioned: false,
@@ -162,7 +166,9 @@ impl Notifications {
         }
         if poison.count > 0 {
             let (n, first) = (poison.count, &poison.first);
-            run.remark(format!("{n} messages could not be read and were set aside, first: {first}"));
+            run.remark(format!(
+                "{n} messages could not be read and were set aside, first: {first}"
+            ));
         }
         vec![finish(&mut self.memory, run, result).await]
     }
@@ -276,7 +282,13 @@ impl Notifications {
     pub async fn check_online(&mut self) -> Vec<Finding> {
         let broker = match Broker::connect(&self.broker, &self.conf.name).await {
             Ok(broker) => broker,
-            Err(e) => return vec![finding(Verdict::Error, e.to_string(), "without it nothing is lost for a while: the queue keeps what is sent")],
+            Err(e) => {
+                return vec![finding(
+                    Verdict::Error,
+                    e.to_string(),
+                    "without it nothing is lost for a while: the queue keeps what is sent",
+                )];
+            }
         };
         let (address, queue) = (self.broker.address(), &self.broker.queue);
         let mut findings = vec![finding(
@@ -287,7 +299,11 @@ impl Notifications {
         findings.push(match broker.depth().await {
             Ok(Some(n)) => finding(Verdict::Ok, format!("queue {queue}: {n} messages wait"), ""),
             Ok(None) => finding(Verdict::Ok, format!("queue {queue} will be made"), ""),
-            Err(e) => finding(Verdict::Error, e.to_string(), "the user needs the rights that docs/notifications.md lists"),
+            Err(e) => finding(
+                Verdict::Error,
+                e.to_string(),
+                "the user needs the rights that docs/notifications.md lists",
+            ),
         });
         let mut there = 0;
         for exchange in &self.broker.exchanges {
@@ -354,7 +370,9 @@ impl Backlog {
 
     /// So many more have been read; true once that is all.
     fn done(&mut self, taken: usize) -> bool {
-        self.left = self.left.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+        self.left = self
+            .left
+            .saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
         self.left == 0
     }
 

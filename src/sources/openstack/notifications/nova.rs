@@ -4,7 +4,7 @@
 //! may be sent of one change; facts of both fold to one, and a reader that has had a versioned one leaves the others out.
 
 use super::{
-    super::{flavors::Flavor, inventory::label, record::BUILD_ERROR},
+    super::{flavors::Flavor, inventory::told::label, record::BUILD_ERROR},
     facts::Told,
     message::{Message, maybe_moment},
 };
@@ -109,7 +109,9 @@ impl Instance {
         let told = Told::of(kind::SERVER, self.uuid.clone());
         let known = self.flavor.as_ref().map(|f| &f.data);
         // Without its extra specs nobody knows of its GPUs.
-        let known = known.filter(|f| !f.hides_specs()).and_then(|f| f.known(gpu_alias));
+        let known = known
+            .filter(|f| !f.hides_specs())
+            .and_then(|f| f.known(gpu_alias));
         let flavor = known.map(Value::Known);
         let shown = || {
             [
@@ -130,7 +132,8 @@ impl Instance {
             Change::Created => state(
                 told.record(self.created_at, "building"),
                 // Cut to the second, as the record has it.
-                self.launched_at.map_or(sent, |t| Ts::from_second(t.second())),
+                self.launched_at
+                    .map_or(sent, |t| Ts::from_second(t.second())),
             )
             .seen(sent, shown()),
             Change::BuildFailed => told
@@ -157,7 +160,11 @@ impl Instance {
 
     /// True of an update that tells of another state than before, and of none on the way: what an administrator has set.
     fn moved(&self) -> bool {
-        let Some(update) = self.state_update.as_ref().and_then(|u| u.get("nova_object.data")) else {
+        let Some(update) = self
+            .state_update
+            .as_ref()
+            .and_then(|u| u.get("nova_object.data"))
+        else {
             return false;
         };
         let word = |key: &str| update.get(key).and_then(Json::as_str);

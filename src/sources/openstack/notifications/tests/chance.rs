@@ -16,7 +16,9 @@ const SEEDS: u64 = 20;
 
 /// The versioned ones: each change once.
 fn told() -> Vec<&'static Told> {
-    let versioned = TOLD.iter().filter(|(e, _)| !e.starts_with("compute.instance."));
+    let versioned = TOLD
+        .iter()
+        .filter(|(e, _)| !e.starts_with("compute.instance."));
     versioned.map(|(_, t)| t).collect()
 }
 
@@ -54,7 +56,13 @@ fn listed(key: &ResourceKey, truth: &Timeline, told: bool) -> Vec<Fact> {
         // Over within a second: no list shows it, and the next one is asked for it by id where a message told of it.
         if let Some(ended) = truth.facts.values().map(|f| f.seen).max().filter(|_| told) {
             let t = pass_before(ended);
-            fact(Aspect::State, Evidence::Missing, t, t.plus_seconds(PASS_S), Value::Gone);
+            fact(
+                Aspect::State,
+                Evidence::Missing,
+                t,
+                t.plus_seconds(PASS_S),
+                Value::Gone,
+            );
         }
         return facts;
     };
@@ -63,14 +71,28 @@ fn listed(key: &ResourceKey, truth: &Timeline, told: bool) -> Vec<Fact> {
     let (mut t, mut alive) = (pass_before(first.start).plus_seconds(PASS_S), false);
     while t < to {
         let state = value_at(truth, Aspect::State, t);
-        let over = last.end.is_some_and(|e| t.plus_seconds(-PASS_S) <= e && e <= t);
+        let over = last
+            .end
+            .is_some_and(|e| t.plus_seconds(-PASS_S) <= e && e <= t);
         if state.is_none() && (alive || told && over) {
-            fact(Aspect::State, Evidence::Missing, t.plus_seconds(-PASS_S), t, Value::Gone);
+            fact(
+                Aspect::State,
+                Evidence::Missing,
+                t.plus_seconds(-PASS_S),
+                t,
+                Value::Gone,
+            );
         }
         alive = state.is_some();
         if alive && before.is_empty() {
             let created = Value::Known(first.value.clone().unwrap());
-            fact(Aspect::State, Evidence::Record, first.start, first.start, created);
+            fact(
+                Aspect::State,
+                Evidence::Record,
+                first.start,
+                first.start,
+                created,
+            );
         }
         for aspect in [Aspect::State, Aspect::Flavor, Aspect::Owner] {
             let Some(span) = value_at(truth, aspect, t).filter(|_| alive) else {
@@ -81,7 +103,13 @@ fn listed(key: &ResourceKey, truth: &Timeline, told: bool) -> Vec<Fact> {
             {
                 // The record was last changed then.
                 let at = span.start.max(first.start);
-                fact(aspect, Evidence::Sighting, at, t, Value::Known(known.clone()));
+                fact(
+                    aspect,
+                    Evidence::Sighting,
+                    at,
+                    t,
+                    Value::Known(known.clone()),
+                );
                 before.insert(aspect, span);
             }
         }
@@ -92,7 +120,9 @@ fn listed(key: &ResourceKey, truth: &Timeline, told: bool) -> Vec<Fact> {
 
 fn shape(timeline: &Timeline, aspect: Aspect) -> Vec<(Ts, Option<Ts>, Option<&str>)> {
     let spans = timeline.spans(aspect).iter();
-    spans.map(|s| (s.start, s.end, s.value.as_ref().map(|k| k.label.as_str()))).collect()
+    spans
+        .map(|s| (s.start, s.end, s.value.as_ref().map(|k| k.label.as_str())))
+        .collect()
 }
 
 /// Every second at which two accounts of a life differ lies between the lists around a change, give or take the tolerance of clocks.
@@ -115,19 +145,27 @@ fn within_bound(truth: &Timeline, got: &Timeline) -> Result<(), String> {
         let edges: BTreeSet<Ts> = changes
             .iter()
             .copied()
-            .chain(got.spans(aspect).iter().flat_map(|s| [Some(s.start), s.end]).flatten())
+            .chain(
+                got.spans(aspect)
+                    .iter()
+                    .flat_map(|s| [Some(s.start), s.end])
+                    .flatten(),
+            )
             .flat_map(|t| [t.plus_seconds(-1), t])
             .collect();
         // Between two edges nothing changes, so the edges and the seconds half way stand for all.
-        let between = edges.iter().zip(edges.iter().skip(1)).map(|(a, b)| {
-            Ts::from_second((a.second() + b.second()) / 2)
-        });
+        let between = edges
+            .iter()
+            .zip(edges.iter().skip(1))
+            .map(|(a, b)| Ts::from_second((a.second() + b.second()) / 2));
         for t in edges.iter().copied().chain(between) {
             let at = |l| value_at(l, aspect, t).map(|s| s.value.as_ref());
             if at(truth) != at(got) && !near(t) {
                 return Err(format!(
                     "{:?} {aspect:?} at {t}: {:?}, and is {:?}",
-                    truth.key, shape(got, aspect), shape(truth, aspect)
+                    truth.key,
+                    shape(got, aspect),
+                    shape(truth, aspect)
                 ));
             }
         }
@@ -166,7 +204,9 @@ fn trials(seed: u64, dropped: f64) -> Vec<Trial> {
             let mut facts = kept.remove(&key).unwrap_or_default();
             facts.extend(listed(&key, &truth, !facts.is_empty()));
             facts.shuffle(&mut rng);
-            let lost = lost.iter().any(|(k, id)| *k == key.kind && *id == key.resource);
+            let lost = lost
+                .iter()
+                .any(|(k, id)| *k == key.kind && *id == key.resource);
             Trial {
                 got: fold::fold(&key, facts),
                 truth,
@@ -189,7 +229,8 @@ fn twenty_seeds_of_messages_dropped_doubled_and_shuffled() {
                 }
                 exact += 1;
             } else {
-                within_bound(&trial.truth, &trial.got).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+                within_bound(&trial.truth, &trial.got)
+                    .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
                 bounded += 1;
             }
         }
@@ -211,13 +252,17 @@ proptest! {
 #[test]
 fn an_action_and_a_notification_of_one_change_are_one_change() {
     let resized = told().into_iter().find(|t| {
-        t.drafts.iter().any(|d| d.aspect == Aspect::Flavor && d.evidence == Evidence::Event)
+        t.drafts
+            .iter()
+            .any(|d| d.aspect == Aspect::Flavor && d.evidence == Evidence::Event)
     });
     let id = resized.unwrap().id.clone();
     let of_it = told().into_iter().filter(|t| t.id == id);
     let (key, facts) = by_resource(of_it).pop_first().unwrap();
     let truth = fold::fold(&key, facts.clone());
-    let change = facts.iter().find(|f| f.aspect == Aspect::Flavor && f.evidence == Evidence::Event);
+    let change = facts
+        .iter()
+        .find(|f| f.aspect == Aspect::Flavor && f.evidence == Evidence::Event);
     let change = change.unwrap();
     // Nova notes the end of an event after it has notified of it, in whole seconds.
     for (began, over) in [(-6, 0), (-6, 1), (-1, 0)] {

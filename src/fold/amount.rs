@@ -1,0 +1,48 @@
+//! Folds what was counted: many readings of one stretch are one amount, and what one event told counts once.
+
+use crate::domain::{Amount, Aspect, Fact, Ts, fact::amount};
+use std::collections::BTreeMap;
+
+/// Amounts of one resource, and the facts that an event's other version contradicts.
+///
+/// A counter's stretch may be read while it still grows: of readings that differ in nothing but the quantity, the greatest counts. An event's id
+/// stands for one content: of two that differ, the one with the smaller id counts, whatever came first, and the other is reported.
+pub(super) fn fold(by_id: &BTreeMap<u64, Fact>) -> (Vec<Amount>, Vec<u64>) {
+    let mut amounts: BTreeMap<(Ts, Ts, &BTreeMap<String, String>), Amount> = BTreeMap::new();
+    let mut events: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut contradicted = Vec::new();
+    let counted = by_id
+        .iter()
+        .filter(|(_, f)| f.aspect == Aspect::Amount)
+        .filter_map(|(id, f)| Some((*id, f, f.value.known()?)));
+    for (id, fact, known) in counted {
+        if let Some(event) = known.attrs.get(amount::EVENT)
+            && *events.entry(event).or_insert(id) != id
+        {
+            contradicted.push(id);
+            continue;
+        }
+        let (start, end) = (
+            Ts::from_second(fact.from.second()),
+            Ts::from_second(fact.at.second()),
+        );
+        if end <= start {
+            continue;
+        }
+        let kept = amounts
+            .entry((start, end, &known.attrs))
+            .or_insert_with(|| Amount {
+                start,
+                end,
+                quantities: BTreeMap::new(),
+                attrs: known.attrs.clone(),
+                because: Vec::new(),
+            });
+        for (meter, quantity) in &known.levels {
+            let most = kept.quantities.entry(meter.clone()).or_insert(*quantity);
+            *most = (*most).max(*quantity);
+        }
+        kept.because.push(id);
+    }
+    (amounts.into_values().collect(), contradicted)
+}
