@@ -73,12 +73,29 @@ async fn names() -> Url {
             p if p.ends_with("/networks") => {
                 json!({"networks": [{"id": "3af04603-f716-4ea0-b789-6c7f81b02200", "name": "public"}]})
             }
-            p => panic!("nobody asks for {p}"),
+            p => match p.rsplit_once("/volumes/") {
+                Some((_, id)) => json!({"volume": {"volume_type": type_of(id)}}),
+                None => panic!("nobody asks for {p}"),
+            },
         };
         Json(answer).into_response()
     });
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     format!("{at}/v3").parse().unwrap()
+}
+
+/// The type of a recorded volume, as messages told it last.
+fn type_of(volume: &str) -> String {
+    let types: Value = serde_json::from_str(&recorded("cinder/types.json")).unwrap();
+    let told = stream().into_iter().rev().find_map(|m| {
+        let m: Value = serde_json::from_str(m.body["oslo.message"].as_str()?).ok()?;
+        let is_it =
+            m["event_type"].as_str()?.starts_with("volume.") && m["payload"]["volume_id"] == volume;
+        is_it.then(|| m["payload"]["volume_type"].clone())
+    });
+    let types = types["volume_types"].as_array().unwrap().iter();
+    let mut named = types.filter(|t| Some(&t["id"]) == told.as_ref());
+    named.next().unwrap()["name"].as_str().unwrap().to_owned()
 }
 
 /// A reader of one broker.
@@ -184,7 +201,9 @@ async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothi
     for exchange in EXCHANGES {
         service.exchange(exchange).await;
     }
-    service.shared_queue("notifications.info", "nova").await;
+    service
+        .shared_queue("versioned_notifications.info", "nova")
+        .await;
     // Two collectors, each with a queue of its own: one that is disturbed, and one that reads in peace at the end.
     let mut calm = reader(&names, rabbit.port, "plimsoll.calm", |_| {});
     let mut disturbed = reader(&names, rabbit.port, "plimsoll.north", |_| {});
@@ -195,8 +214,8 @@ async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothi
     let messages = stream();
     let (first, rest) = messages.split_at(messages.len() / 2);
     publish(&mut service, first).await;
-    let shared = service.depth("notifications.info").await;
-    assert!(shared > 100, "others have theirs: {shared}");
+    let shared = service.depth("versioned_notifications.info").await;
+    assert!(shared > 20, "others have theirs: {shared}");
 
     // The collector dies with a batch in its hands that is on no disk.
     let (out, mut parcels) = mpsc::channel::<Parcel>(1);
@@ -257,12 +276,12 @@ async fn slow_a_broker_killed_a_collector_killed_and_messages_doubled_lose_nothi
         );
     }
     assert!(
-        service.depth("notifications.info").await > shared,
+        service.depth("versioned_notifications.info").await > shared,
         "nobody took what is not ours"
     );
     let told = disturbed.told().unwrap();
     assert!(
-        told.used > 100 && told.ignored > 100 && told.poison == 0,
+        told.used > 100 && told.ignored > 20 && told.poison == 0,
         "{told:?}"
     );
 }

@@ -71,42 +71,32 @@ impl Lookup {
         &self.networks
     }
 
-    /// Looks up what these messages name and is not known yet.
+    /// Looks up what a message names and is not known yet. In the order of the messages: a snapshot is of the type that its volume had then.
     ///
     /// # Errors
-    /// When the cloud cannot be asked: then the messages are to wait.
+    /// When the cloud cannot be asked: then the message is to wait.
     pub(super) async fn prepare(
         &mut self,
-        messages: &[&Message],
+        m: &Message,
         session: &Session,
         tally: &Tally,
     ) -> Result<(), SourceError> {
-        let text = |m: &Message, key: &str| {
-            m.payload
-                .get(key)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        for m in messages {
-            let prefix = m.event_type.split('.').next().unwrap_or_default();
-            match prefix {
-                "volume" => {
-                    if let Some(id) = text(m, "volume_type") {
-                        self.know_type(&id, session, tally).await?;
-                    }
-                    self.note_volume(m);
+        let text = |key: &str| m.payload.get(key).and_then(Value::as_str);
+        match m.event_type.split('.').next().unwrap_or_default() {
+            "volume" => {
+                if let Some(id) = text("volume_type") {
+                    self.know_type(id, session, tally).await?;
                 }
-                "snapshot" => {
-                    if let Some(volume) = text(m, "volume_id")
-                        && !self.volumes.contains_key(&volume)
-                    {
-                        let name = type_of(&volume, session, tally).await?;
-                        self.remember(volume, name);
-                    }
-                }
-                "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
-                _ => {}
+                self.note_volume(m);
             }
+            "snapshot" => {
+                if let Some(volume) = text("volume_id").filter(|v| !self.volumes.contains_key(*v)) {
+                    let name = type_of(volume, session, tally).await?;
+                    self.remember(volume.to_owned(), name);
+                }
+            }
+            "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
+            _ => {}
         }
         Ok(())
     }

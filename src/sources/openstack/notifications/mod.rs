@@ -233,19 +233,16 @@ impl Notifications {
     ) -> Result<Option<Ts>, SourceError> {
         let messages: Vec<Result<Message, String>> =
             batch.iter().map(|d| Message::read(&d.body)).collect();
-        let wanted = |m: &&Message| facts::service_of(m).is_none_or(|s| self.conf.reads(s));
-        let readable: Vec<&Message> = messages.iter().flatten().filter(wanted).collect();
-        self.lookup
-            .prepare(&readable, &self.session, &run.tally)
-            .await?;
-        self.versioned |= readable.iter().any(|m| nova::is_versioned(m));
+        self.versioned |= messages.iter().flatten().any(nova::is_versioned);
         let (mut told, mut lives) = (Told::default(), Vec::new());
         for (delivery, message) in batch.iter().zip(&messages) {
             let found = match message {
                 Err(why) => Err(why.clone()),
-                Ok(m) if !facts::service_of(m).is_none_or(|s| self.conf.reads(s)) => Ok(None),
-                Ok(m) if self.versioned && nova::is_unversioned(m) => Ok(None),
-                Ok(m) => facts::told(m, &self.lookup, &self.gpu_alias).map(|t| t.map(|t| (t, m))),
+                Ok(m) if !self.is_wanted(m) => Ok(None),
+                Ok(m) => {
+                    self.lookup.prepare(m, &self.session, &run.tally).await?;
+                    facts::told(m, &self.lookup, &self.gpu_alias).map(|t| t.map(|t| (t, m)))
+                }
             };
             match found {
                 Ok(None) => told.ignored += 1,
@@ -276,6 +273,12 @@ impl Notifications {
         }
         self.told.add(told);
         Ok(messages.iter().flatten().map(|m| m.timestamp).min())
+    }
+
+    /// False of a message of a service that is not to be read, and of Nova's second account of the same.
+    fn is_wanted(&self, message: &Message) -> bool {
+        facts::service_of(message).is_none_or(|s| self.conf.reads(s))
+            && !(self.versioned && nova::is_unversioned(message))
     }
 
     /// Tries the broker; changes nothing there.
