@@ -4,6 +4,8 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
 skip=()
+# The broker that the tests start for themselves.
+[[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server
 if [[ ${1:-} == --fast ]]; then skip=(-- --skip slow_); fi
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --locked "${skip[@]}"

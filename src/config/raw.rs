@@ -1,10 +1,12 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
 mod meters;
+mod notifications;
 
 pub(super) use meters::{Declared, MeterKind, Meters, States};
+pub(super) use notifications::Notifications;
 
-use super::leaf::{AmqpUrl, Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
+use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr, path::PathBuf};
@@ -320,50 +322,6 @@ impl Source {
             r"(?i).*(gpu|nvidia|tesla|quadro|rtx|radeon|instinct).*|[abhltv][0-9]{1,3}[a-z]?"
                 .to_owned(),
         )
-    }
-}
-
-/// A RabbitMQ that a cloud's services notify through. plimsoll consumes a queue of its own there, never one that others read.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Notifications {
-    /// Where it is, and the virtual host.
-    pub(super) url: Part<AmqpUrl>,
-    /// User. It needs to configure, write and read its own queue, and to read the exchanges.
-    pub(super) username: String,
-    /// Its password.
-    pub(super) password: Part<SecretRef>,
-    /// Our durable queue; made if it is not there. Each collector that has a store of its own needs a queue of its own. Default: `plimsoll.` and the
-    /// source's name.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9_.:-]{1,200}$"))]
-    pub(super) queue: Option<String>,
-    /// Most bytes that may wait in the queue while nobody reads it; past it the broker drops the oldest. At least 1MiB. Fixed when the queue is made.
-    #[serde(default = "Notifications::queue_max")]
-    pub(super) queue_max: Bytes,
-    /// Exchanges that the services publish to. Those that are not there are looked for again.
-    #[serde(default = "Notifications::exchanges")]
-    pub(super) exchanges: Vec<String>,
-    /// Topics (`notification_topics`, `versioned_notifications_topics`).
-    #[serde(default = "Notifications::topics")]
-    pub(super) topics: Vec<String>,
-    /// A CA bundle (PEM) trusted beside the system's. Default: the system's alone.
-    pub(super) ca_file: Option<PathBuf>,
-}
-
-impl Notifications {
-    pub(super) fn queue_max() -> Bytes {
-        Bytes(1 << 30)
-    }
-    /// The control exchanges as the services name them by default; `openstack` is Cinder's, Octavia's and Manila's.
-    pub(super) fn exchanges() -> Vec<String> {
-        ["nova", "neutron", "glance", "openstack"]
-            .map(str::to_owned)
-            .into()
-    }
-    pub(super) fn topics() -> Vec<String> {
-        ["notifications", "versioned_notifications"]
-            .map(str::to_owned)
-            .into()
     }
 }
 

@@ -71,8 +71,8 @@ fn open_stack(c: &mut Checker<'_>, raw: &raw::Source, path: &Path) -> Option<Ope
         body_max_bytes: raw.body_max.0,
         ca_file: ca_file.or(login.ca_file),
         gpu_alias: raw.gpu_alias.0.clone(),
-        public_networks: raw.public_networks.as_ref().map(|p| p.0.clone()),
         notifications,
+        public_networks: raw.public_networks.as_ref().map(|p| p.0.clone()),
     })
 }
 
@@ -96,8 +96,8 @@ impl OpenStack {
             body_max_bytes: raw::Source::body_max().0,
             ca_file: None,
             gpu_alias: raw::Source::gpu_alias().0,
-            public_networks: None,
             notifications: Vec::new(),
+            public_networks: None,
         }
     }
 }

@@ -50,8 +50,8 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             body_max_bytes: 1 << 20,
             ca_file: None,
             gpu_alias: ".*gpu.*".into(),
-            public_networks: None,
             notifications: Vec::new(),
+            public_networks: None,
         })
     };
     let book = PriceBook {

@@ -61,6 +61,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "flavor" => items(&format!("{NOVA}/flavors-detail.json"), "flavors"),
         "project" => items(&format!("{KEYSTONE}/projects.json"), "projects"),
         "token" => vec![read(&format!("{KEYSTONE}/auth-post.json"))],
+        "notification" => notifications(),
         "usage_event" => read("deploy/import/usage-events.jsonl")
             .split(|b| *b == b'\n')
             .filter(|l| !l.is_empty())
@@ -78,7 +79,6 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
-        "notification" => notifications(),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -107,6 +107,20 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     }
 }
 
+/// One recorded message of each type, as sent.
+fn notifications() -> Vec<Vec<u8>> {
+    let text = String::from_utf8(read("tests/captures/openstack/amqp/stream.jsonl")).unwrap();
+    let mut by_type = std::collections::BTreeMap::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let inner = line["body"]["oslo.message"].as_str().unwrap();
+        let message: Value = serde_json::from_str(inner).unwrap();
+        let kind = message["event_type"].as_str().unwrap().to_owned();
+        by_type.insert(kind, serde_json::to_vec(&line["body"]).unwrap());
+    }
+    by_type.into_values().collect()
+}
+
 /// An OpenMetrics page with every type.
 const EXPOSITION: &str = r#"# TYPE a_s counter
 # UNIT a_s s
@@ -130,19 +144,6 @@ l{l="m"} 0
 n -Inf
 # EOF
 "#;
-/// One recorded message of each type, as sent.
-fn notifications() -> Vec<Vec<u8>> {
-    let text = String::from_utf8(read("tests/captures/openstack/amqp/stream.jsonl")).unwrap();
-    let mut by_type = std::collections::BTreeMap::new();
-    for line in text.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let inner = line["body"]["oslo.message"].as_str().unwrap();
-        let message: Value = serde_json::from_str(inner).unwrap();
-        let kind = message["event_type"].as_str().unwrap().to_owned();
-        by_type.insert(kind, serde_json::to_vec(&line["body"]).unwrap());
-    }
-    by_type.into_values().collect()
-}
 
 /// A file as the spool itself writes it.
 fn spool_file() -> Vec<u8> {

@@ -12,6 +12,7 @@ mod import;
 mod inventory;
 mod made_up;
 mod month;
+mod notifications;
 mod one_way_law;
 mod openstack;
 mod order_free;

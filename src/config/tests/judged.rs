@@ -272,3 +272,76 @@ prices:
     );
     assert_eq!((book.decimals, book.hash.len()), (2, 64));
 }
+
+#[test]
+fn brokers_have_queues_of_their_own_and_defaults() {
+    let with = |broker: &str| {
+        let text = format!(", notifications: [{broker}]}}]");
+        SOUND.replace("}}]", &format!("}}{text}"))
+    };
+    let config = judged(&with(
+        "{url: amqps://rabbit/nova%2Fcell1, username: u, password: {env: OS_PASSWORD}}",
+    ))
+    .unwrap();
+    let Source::OpenStack(source) = &config.sources[0];
+    let b = &source.notifications[0];
+    assert_eq!(
+        (b.host.as_str(), b.port, b.vhost.as_str(), b.tls),
+        ("rabbit", 5671, "nova/cell1", true)
+    );
+    assert_eq!(
+        (b.queue.as_str(), b.queue_max_bytes),
+        ("plimsoll.a", 1 << 30)
+    );
+    assert_eq!(b.exchanges, ["nova", "neutron", "glance", "openstack"]);
+    assert_eq!(b.topics, ["notifications", "versioned_notifications"]);
+    assert!(!format!("{b:?}").contains("hunter2"));
+    for (broker, problem) in [
+        (
+            "{url: https://rabbit, username: u, password: {env: OS_PASSWORD}}",
+            "neither amqp nor amqps",
+        ),
+        (
+            "{url: amqp://u:hunter2@rabbit/, username: u, password: {env: OS_PASSWORD}}",
+            "have keys of their own",
+        ),
+        (
+            "{url: amqps://rabbit/a/b, username: u, password: {env: OS_PASSWORD}}",
+            "more than one virtual host",
+        ),
+        (
+            "{url: amqp://rabbit, username: u, password: {env: OS_PASSWORD}}",
+            "sends the password in the clear; use amqps",
+        ),
+        (
+            "{url: amqps://rabbit, username: u, password: {env: OS_PASSWORD}, queue: notifications.info}",
+            "a queue that others read",
+        ),
+        (
+            "{url: amqps://rabbit, username: u, password: {env: OS_PASSWORD}, topics: []}",
+            "topics: names nothing",
+        ),
+        (
+            "{url: amqps://rabbit, username: u, password: {env: OS_PASSWORD}, queue_max: 1KiB}",
+            "queue_max: 1KiB is too little",
+        ),
+        (
+            "{url: amqps://rabbit, username: u, password: {env: NOT_SET}}, {url: amqp://127.0.0.1, username: u, password: hunter2}",
+            "NOT_SET is not set",
+        ),
+        (
+            "{url: amqps://rabbit, username: u, password: {env: OS_PASSWORD}}, {url: amqps://rabbit/, username: v, password: {env: OS_PASSWORD}}",
+            "is there already",
+        ),
+    ] {
+        let shown = problems(&with(broker)).join("\n");
+        assert!(shown.contains(problem), "{broker}\n{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    assert!(
+        problems(&with(
+            "{url: amqp://127.0.0.1, username: u, password: {env: OS_PASSWORD}}"
+        ))
+        .is_empty()
+    );
+}

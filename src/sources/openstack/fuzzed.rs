@@ -79,6 +79,12 @@ pub fn project(bytes: &[u8]) -> bool {
     keystone::fuzzed(bytes)
 }
 
+/// A message of a broker, and what it tells. No change is told from after it was over, and what is kept of it is JSON without the sender's context.
+#[must_use]
+pub fn notification(bytes: &[u8]) -> bool {
+    notifications::fuzzed(bytes, GPU_ALIAS.as_ref())
+}
+
 /// An item of a list that is read as a whole, by the list's name. Seen again it is no news, and nothing of it is less than none.
 #[must_use]
 pub fn item(list: &str, bytes: &[u8]) -> bool {
@@ -95,12 +101,6 @@ pub fn account(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn inventories(bytes: &[u8]) -> bool {
     text(bytes).is_some_and(inventory::fuzzed::inventories)
-}
-
-/// A message of a broker, and what it tells. No change is told from after it was over, and what is kept of it is JSON without the sender's context.
-#[must_use]
-pub fn notification(bytes: &[u8]) -> bool {
-    notifications::fuzzed(bytes, GPU_ALIAS.as_ref())
 }
 
 /// Keystone's answer to a login, and the endpoints of its catalogue.

@@ -80,7 +80,8 @@ pub fn open(
     )?;
     let session = Arc::clone(&first.session);
     let ended = inventory::Ended::default();
-    let others = inventory::open(conf, clock, memory, collector, &session, &ended)?;
+    let settings = inventory::settings(conf)?;
+    let others = inventory::open(conf, clock, memory, collector, &session, &ended, &settings);
     let brokers = conf.notifications.iter().map(|broker| {
         let n = Notifications::new(
             conf,
@@ -90,6 +91,7 @@ pub fn open(
             collector,
             &session,
             &ended,
+            &settings,
             &first.gpu_alias,
         );
         Source::Notifications(Box::new(n))

@@ -97,6 +97,12 @@ impl Service {
     }
 }
 
+impl From<Service> for &'static str {
+    fn from(service: Service) -> Self {
+        service.word()
+    }
+}
+
 /// What comes before the accounts in Swift's addresses, and how an account is named after a project: all before the project's id. `None` where the
 /// endpoint names no project: then the accounts of others have no address.
 pub(super) fn account(endpoint: &Url, project: &str) -> Option<(Url, String)> {
@@ -106,12 +112,6 @@ pub(super) fn account(endpoint: &Url, project: &str) -> Option<(Url, String)> {
     url.set_path(above);
     url.set_query(None);
     Some((url, prefix.to_owned()))
-}
-
-impl From<Service> for &'static str {
-    fn from(service: Service) -> Self {
-        service.word()
-    }
 }
 
 #[cfg(test)]

@@ -124,8 +124,8 @@ impl Cloud {
             body_max_bytes: 1 << 20,
             ca_file: None,
             gpu_alias: "gpu".to_owned(),
-            public_networks: None,
             notifications: Vec::new(),
+            public_networks: None,
         };
         change(&mut conf);
         let clock = Clock::standing_at(noon());

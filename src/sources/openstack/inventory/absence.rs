@@ -23,9 +23,11 @@ impl Inventory {
         context: &Context,
         run: &mut Run<'_>,
     ) -> Result<(), Fault> {
-        let Some(open) = self.memory.open.get_mut(list.kind) else {
-            return Ok(());
-        };
+        let open = self.memory.open.entry(list.kind.to_owned()).or_default();
+        // What came after the list before, and went before this one, is known from events alone.
+        for id in self.ended.take_alive(list.kind) {
+            open.entry(id).or_default();
+        }
         let of = open.len();
         // An event told of its end: that is a fact already.
         open.retain(|id, _| listed.contains(id) || !self.ended.take(list.kind, id));

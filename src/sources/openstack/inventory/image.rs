@@ -62,7 +62,7 @@ fn settled(status: &str) -> Option<&str> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Image {
+pub(in super::super) struct Image {
     id: String,
     status: String,
     /// Bytes; null while there is no data.
@@ -77,7 +77,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub(super) fn read(body: &str, _: &Context) -> Result<Option<Item>, String> {
+    pub(in super::super) fn read(body: &str, _: &Context) -> Result<Option<Item>, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
         if matches!(w.status.as_str(), "deleted" | "pending_delete") {
             return Ok(None);

@@ -11,23 +11,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is read of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) id: String,
+pub(in super::super) struct Item {
+    pub(in super::super) id: String,
     /// When the record says it was made.
-    pub(super) created: Option<Ts>,
+    pub(in super::super) created: Option<Ts>,
     /// The state it is made in.
-    pub(super) begins: &'static str,
+    pub(in super::super) begins: &'static str,
     /// The record's last change.
-    pub(super) updated: Option<Ts>,
+    pub(in super::super) updated: Option<Ts>,
     /// What it shows. No state while it is between two.
-    pub(super) shown: BTreeMap<Aspect, Value>,
+    pub(in super::super) shown: BTreeMap<Aspect, Value>,
     /// As sent.
-    pub(super) raw: String,
+    pub(in super::super) raw: String,
 }
 
 /// What other lists of the service told, for items that only name it, and what the configuration says of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Context {
+pub(in super::super) struct Context {
     /// The project that the account is logged in to.
     pub(super) own_project: String,
     /// What was read so far shows that nothing is hidden from the account.
@@ -35,22 +35,22 @@ pub(super) struct Context {
     /// Lists of the same reading that are complete.
     pub(super) complete: BTreeSet<&'static str>,
     /// Volume types by volume id.
-    pub(super) volume_types: BTreeMap<String, String>,
+    pub(in super::super) volume_types: BTreeMap<String, String>,
     /// Networks by id.
-    pub(super) networks: BTreeMap<String, Network>,
+    pub(in super::super) networks: BTreeMap<String, Network>,
     /// Names of load balancers' flavors by id.
-    pub(super) balancer_flavors: BTreeMap<String, String>,
+    pub(in super::super) balancer_flavors: BTreeMap<String, String>,
     /// Hypervisors, by the id of their provider of resources.
-    pub(super) hypervisors: BTreeMap<String, Hypervisor>,
+    pub(in super::super) hypervisors: BTreeMap<String, Hypervisor>,
     /// Shared networks of such a name are public.
-    pub(super) public_networks: Option<Regex>,
+    pub(in super::super) public_networks: Option<Regex>,
     /// Classes of resources of such a name are GPUs.
-    pub(super) gpu_alias: Option<Regex>,
+    pub(in super::super) gpu_alias: Option<Regex>,
 }
 
 impl Context {
     /// Notes what is remembered now.
-    pub(super) fn note(&mut self, memory: &Memory) {
+    pub(in super::super) fn note(&mut self, memory: &Memory) {
         let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
         self.volume_types.extend(volumes.filter_map(|(id, known)| {
             let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
@@ -60,11 +60,11 @@ impl Context {
 }
 
 /// What an item shows of an aspect, if anything.
-pub(super) type Shown = Option<(Aspect, Value)>;
+pub(in super::super) type Shown = Option<(Aspect, Value)>;
 
 impl Item {
     /// One that is made in the state `begins`, with the times that it tells.
-    pub(super) fn new(
+    pub(in super::super) fn new(
         id: String,
         created: Option<Ts>,
         updated: Option<Ts>,
@@ -83,7 +83,7 @@ impl Item {
     }
 
     /// What is new in it since it was last seen. `listed`: when the last complete list was made, which told of all that is known.
-    pub(super) fn drafts(
+    pub(in super::super) fn drafts(
         &self,
         known: Option<&Remembered>,
         listed: Option<Ts>,
@@ -150,13 +150,13 @@ impl Item {
     }
 
     /// True if any level of it is more than none.
-    pub(super) fn holds(&self) -> bool {
+    pub(in super::super) fn holds(&self) -> bool {
         let known = self.shown.values().filter_map(Value::known);
         known.flat_map(|k| k.levels.values()).any(|l| *l > 0)
     }
 
     /// Remembers what it showed.
-    pub(super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
+    pub(in super::super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
         let known = open.entry(self.id).or_default();
         for (aspect, value) in self.shown {
             let now = Sighted {
@@ -171,20 +171,20 @@ impl Item {
 
 /// A network: its name, and whether its addresses are public.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Network {
-    pub(super) name: String,
-    pub(super) public: bool,
+pub(in super::super) struct Network {
+    pub(in super::super) name: String,
+    pub(in super::super) public: bool,
 }
 
 /// A hypervisor among the providers of resources: its name, and the providers that are parts of it, itself the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Hypervisor {
-    pub(super) name: String,
-    pub(super) parts: Vec<String>,
+pub(in super::super) struct Hypervisor {
+    pub(in super::super) name: String,
+    pub(in super::super) parts: Vec<String>,
 }
 
 /// A size: what it is called, and one level.
-pub(super) fn size(label: &str, level: &str, quantity: i64) -> (Aspect, Value) {
+pub(in super::super) fn size(label: &str, level: &str, quantity: i64) -> (Aspect, Value) {
     (
         Aspect::Flavor,
         Value::Known(Known {
@@ -205,7 +205,7 @@ pub(in super::super) fn capacity(gib: i64, of_type: &str) -> Result<(Aspect, Val
 }
 
 /// The owner, which must be told. `why`: what an account lacks that is not told.
-pub(super) fn owner(project: Option<&str>, why: &str) -> Result<(Aspect, Value), String> {
+pub(in super::super) fn owner(project: Option<&str>, why: &str) -> Result<(Aspect, Value), String> {
     label(Aspect::Owner, project).ok_or_else(|| format!("it does not say whose it is; {why}"))
 }
 

@@ -17,6 +17,7 @@ mod item;
 mod network;
 mod read;
 mod share;
+pub(super) mod told;
 mod volume;
 
 use super::{
@@ -36,12 +37,8 @@ use crate::{
 use item::{Context, Item};
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
-};
-pub(super) use {
-    item::{capacity, label},
-    volume::settled,
 };
 
 /// A list of a service.
@@ -85,19 +82,19 @@ struct Pages {
 
 /// A list that only gives names to what others hold. It has no pass of its own: where it cannot be read, the lists that need it fail.
 #[derive(Debug)]
-struct Names {
+pub(super) struct Names {
     /// What it lists, for people.
     what: &'static str,
     /// Its address; the parameter is the page size.
-    path: fn(u32) -> String,
+    pub(super) path: fn(u32) -> String,
     /// Name of its array.
-    key: &'static str,
+    pub(super) key: &'static str,
     /// What its items call their id.
-    id: &'static str,
+    pub(super) id: &'static str,
     /// False: ids stand for names where the account may not read it, or the service does not have it.
     needed: bool,
     /// Notes an item as sent.
-    note: fn(&str, &mut Context) -> Result<(), String>,
+    pub(super) note: fn(&str, &mut Context) -> Result<(), String>,
 }
 
 /// How an account proves that lists hide nothing from it, where no item does: services show either everything or the own project's.
@@ -133,27 +130,58 @@ const OFFERS: &[Offer] = &[
     hypervisor::OFFER,
 ];
 
-/// What events told to have ended: proof for the lists that no longer show it. Shared by the readers of a region.
+/// What events told to have ended: proof for the lists that no longer show it. And what they told to be there: should its end be lost, a list that does not
+/// show it has to ask for it. Shared by the readers of a region.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ended(Arc<Mutex<HashSet<(&'static str, String)>>>);
+pub(super) struct Ended(Arc<Mutex<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    ended: HashSet<(&'static str, String)>,
+    alive: HashSet<(&'static str, String)>,
+}
 
 /// Ends told of that no list has asked for yet; forgotten ones are looked up by id instead.
 const ENDED_MAX: usize = 100_000;
 
 impl Ended {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes what an event ended.
     pub(super) fn tell(&self, kind: &'static str, id: &str) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= ENDED_MAX {
-            all.clear();
+        let (mut told, of) = (self.told(), (kind, id.to_owned()));
+        if told.ended.len() >= ENDED_MAX {
+            told.ended.clear();
         }
-        all.insert((kind, id.to_owned()));
+        told.alive.remove(&of);
+        told.ended.insert(of);
+    }
+
+    /// Notes what an event told to be there.
+    pub(super) fn tell_alive(&self, kind: &'static str, id: &str) {
+        let (mut told, of) = (self.told(), (kind, id.to_owned()));
+        if told.alive.len() >= ENDED_MAX {
+            told.alive.clear();
+        }
+        if !told.ended.contains(&of) {
+            told.alive.insert(of);
+        }
+    }
+
+    /// Once, all of a kind that events told to be there.
+    fn take_alive(&self, kind: &'static str) -> Vec<String> {
+        let mut told = self.told();
+        told.alive
+            .extract_if(|(k, _)| *k == kind)
+            .map(|(_, id)| id)
+            .collect()
     }
 
     /// True once, of what an event ended.
     fn take(&self, kind: &'static str, id: &str) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&(kind, id.to_owned()))
+        self.told().ended.remove(&(kind, id.to_owned()))
     }
 }
 
@@ -172,10 +200,22 @@ pub struct Inventory {
     believed: BTreeSet<String>,
 }
 
-/// Readers of all services that may be metered by whole lists.
+/// What the configuration says of items.
 ///
 /// # Errors
 /// When a pattern of the configuration cannot be used.
+pub(super) fn settings(conf: &config::OpenStack) -> Result<Context, SourceError> {
+    let public = conf.public_networks.as_deref();
+    Ok(Context {
+        public_networks: public
+            .map(|text| pattern(conf, "public_networks", text))
+            .transpose()?,
+        gpu_alias: Some(pattern(conf, "gpu_alias", &conf.gpu_alias)?),
+        ..Context::default()
+    })
+}
+
+/// Readers of all services that may be metered by whole lists.
 pub(super) fn open(
     conf: &config::OpenStack,
     clock: &Clock,
@@ -183,16 +223,9 @@ pub(super) fn open(
     collector: &str,
     session: &Arc<Session>,
     ended: &Ended,
-) -> Result<Vec<Inventory>, SourceError> {
-    let public = conf.public_networks.as_deref();
-    let settings = Context {
-        public_networks: public
-            .map(|text| pattern(conf, "public_networks", text))
-            .transpose()?,
-        gpu_alias: Some(pattern(conf, "gpu_alias", &conf.gpu_alias)?),
-        ..Context::default()
-    };
-    Ok(OFFERS
+    settings: &Context,
+) -> Vec<Inventory> {
+    OFFERS
         .iter()
         .filter(|o| conf.reads(o.service.word()))
         .map(|offer| Inventory {
@@ -206,7 +239,7 @@ pub(super) fn open(
             ended: ended.clone(),
             believed: BTreeSet::new(),
         })
-        .collect())
+        .collect()
 }
 
 impl Offer {
@@ -341,15 +374,14 @@ impl Faults {
 pub(super) fn shown(
     list: &str,
     item: &str,
-    types: &std::collections::BTreeMap<String, String>,
+    context: &Context,
 ) -> Option<std::collections::BTreeMap<crate::domain::Aspect, crate::domain::Value>> {
-    let context = Context {
-        volume_types: types.clone(),
-        ..Context::default()
-    };
-    let mut lists = OFFERS.iter().flat_map(|o| o.lists);
-    let Origin::Pages(pages) = &lists.find(|l| l.name == list)?.origin else {
+    let list = OFFERS
+        .iter()
+        .flat_map(|o| o.lists)
+        .find(|l| l.name == list)?;
+    let Origin::Pages(pages) = &list.origin else {
         return None;
     };
-    (pages.read)(item, &context).unwrap().map(|i| i.shown)
+    (pages.read)(item, context).unwrap().map(|i| i.shown)
 }

@@ -20,7 +20,7 @@ pub(super) const OFFER: Offer = Offer {
     probe: Probe::Get("/quotas"),
 };
 
-const NETWORKS: Names = Names {
+pub(super) const NETWORKS: Names = Names {
     what: "network",
     path: |page| {
         format!(
@@ -188,13 +188,13 @@ fn holder(
 }
 
 #[derive(Deserialize)]
-pub(super) struct FloatingIp {
+pub(in super::super) struct FloatingIp {
     floating_ip_address: String,
     floating_network_id: String,
 }
 
 impl FloatingIp {
-    pub(super) fn read(body: &str, context: &Context) -> Result<Item, String> {
+    pub(in super::super) fn read(body: &str, context: &Context) -> Result<Item, String> {
         let w: Self = parsed(body)?;
         let count = usize::from(is_ipv4(&w.floating_ip_address));
         let held = addresses(count, &w.floating_network_id, context);
@@ -204,7 +204,7 @@ impl FloatingIp {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Port {
+pub(in super::super) struct Port {
     network_id: String,
     #[serde(default)]
     name: Option<String>,
@@ -215,7 +215,7 @@ pub(super) struct Port {
 }
 
 impl Port {
-    pub(super) fn read(body: &str, context: &Context) -> Result<Option<Item>, String> {
+    pub(in super::super) fn read(body: &str, context: &Context) -> Result<Option<Item>, String> {
         let w: Self = parsed(body)?;
         let of_neutron = w.device_owner.is_some_and(|d| d.starts_with("network:"));
         let public = context.networks.get(&w.network_id);
@@ -228,7 +228,7 @@ impl Port {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Router {
+pub(in super::super) struct Router {
     name: Option<String>,
     external_gateway_info: Option<Gateway>,
     /// All gateways, the one above the first of them, where a router may have several.
@@ -243,7 +243,7 @@ struct Gateway {
 }
 
 impl Router {
-    pub(super) fn read(body: &str, context: &Context) -> Result<Item, String> {
+    pub(in super::super) fn read(body: &str, context: &Context) -> Result<Item, String> {
         let w: Self = parsed(body)?;
         let mut gateways = w.external_gateways;
         if gateways.is_empty() {

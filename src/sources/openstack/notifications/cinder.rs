@@ -4,7 +4,7 @@
 //! its audit period.
 
 use super::{
-    super::inventory::{capacity, label, settled},
+    super::inventory::told::{capacity, label, settled},
     facts::Told,
     lookup::Lookup,
     message::{Message, maybe_moment, moment},

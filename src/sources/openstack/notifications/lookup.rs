@@ -1,7 +1,13 @@
 //! What messages only name by id, and lists show by name: volume types, the volumes of snapshots, public networks.
 
 use super::{
-    super::{super::SourceError, pages::Pager, service::Service, session::Session},
+    super::{
+        super::SourceError,
+        inventory::told::{self, Context},
+        pages::Pager,
+        service::Service,
+        session::Session,
+    },
     message::Message,
 };
 use crate::{
@@ -27,12 +33,20 @@ pub(super) struct Lookup {
     types: BTreeMap<String, String>,
     /// The type's name of volumes by id; of one without a type, or that is no more, "".
     volumes: BTreeMap<String, String>,
-    /// Names of public networks by id.
-    networks: BTreeMap<String, String>,
+    /// Networks by id.
+    networks: Context,
     networks_read: Option<Instant>,
 }
 
 impl Lookup {
+    /// Nothing is known yet but what the configuration says.
+    pub(super) fn new(settings: &Context) -> Self {
+        Self {
+            networks: settings.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Notes what is remembered of volumes.
     pub(super) fn note(&mut self, memory: &Memory) {
         let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
@@ -52,47 +66,37 @@ impl Lookup {
         self.volumes.get(id).map(String::as_str)
     }
 
-    /// What addresses of a network are called by, if the network is public.
-    pub(super) fn public_network(&self, id: &str) -> Option<&str> {
-        self.networks.get(id).map(String::as_str)
+    /// The networks, by name, and which of them are public.
+    pub(super) const fn networks(&self) -> &Context {
+        &self.networks
     }
 
-    /// Looks up what these messages name and is not known yet.
+    /// Looks up what a message names and is not known yet. In the order of the messages: a snapshot is of the type that its volume had then.
     ///
     /// # Errors
-    /// When the cloud cannot be asked: then the messages are to wait.
+    /// When the cloud cannot be asked: then the message is to wait.
     pub(super) async fn prepare(
         &mut self,
-        messages: &[&Message],
+        m: &Message,
         session: &Session,
         tally: &Tally,
     ) -> Result<(), SourceError> {
-        let text = |m: &Message, key: &str| {
-            m.payload
-                .get(key)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        for m in messages {
-            let prefix = m.event_type.split('.').next().unwrap_or_default();
-            match prefix {
-                "volume" => {
-                    if let Some(id) = text(m, "volume_type") {
-                        self.know_type(&id, session, tally).await?;
-                    }
-                    self.note_volume(m);
+        let text = |key: &str| m.payload.get(key).and_then(Value::as_str);
+        match m.event_type.split('.').next().unwrap_or_default() {
+            "volume" => {
+                if let Some(id) = text("volume_type") {
+                    self.know_type(id, session, tally).await?;
                 }
-                "snapshot" => {
-                    if let Some(volume) = text(m, "volume_id")
-                        && !self.volumes.contains_key(&volume)
-                    {
-                        let name = type_of(&volume, session, tally).await?;
-                        self.remember(volume, name);
-                    }
-                }
-                "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
-                _ => {}
+                self.note_volume(m);
             }
+            "snapshot" => {
+                if let Some(volume) = text("volume_id").filter(|v| !self.volumes.contains_key(*v)) {
+                    let name = type_of(volume, session, tally).await?;
+                    self.remember(volume.to_owned(), name);
+                }
+            }
+            "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
+            _ => {}
         }
         Ok(())
     }
@@ -149,9 +153,14 @@ impl Lookup {
         {
             return Ok(());
         }
-        let path = "/networks?router:external=true&fields=id&fields=name&limit=1000";
-        let found = named(Service::Network, path, "networks", session, tally).await?;
-        self.networks = found.into_iter().collect();
+        let list = told::networks();
+        let mut pager = Pager::new(Service::Network, (list.path)(1000), list.key, list.id);
+        while let Some(page) = pager.next(session, tally).await? {
+            for item in &page.items {
+                (list.note)(&item.body, &mut self.networks)
+                    .map_err(|why| page.reply.shape("a network as documented", &why))?;
+            }
+        }
         self.networks_read = Some(Instant::now());
         Ok(())
     }
@@ -207,18 +216,16 @@ async fn type_of(volume: &str, session: &Session, tally: &Tally) -> Result<Strin
 
 #[cfg(test)]
 impl Lookup {
-    /// As after looking up these: types, and public networks.
+    /// As after looking up these: types, and external networks.
     pub(super) fn of(types: &[(&str, &str)], networks: &[(&str, &str)]) -> Self {
-        let map = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-                .collect()
-        };
-        Self {
-            types: map(types),
-            networks: map(networks),
-            ..Self::default()
+        let mut all = Self::default();
+        for (id, name) in types {
+            all.types.insert((*id).to_owned(), (*name).to_owned());
         }
+        for (id, name) in networks {
+            let shown = serde_json::json!({"id": id, "name": name, "router:external": true});
+            (told::networks().note)(&shown.to_string(), &mut all.networks).unwrap();
+        }
+        all
     }
 }

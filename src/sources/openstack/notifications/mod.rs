@@ -18,7 +18,7 @@ mod tests;
 use super::{
     super::{Finding, Out, SourceError, Told, Verdict},
     finish,
-    inventory::Ended,
+    inventory::{Ended, told::Context},
     run::{Fault, Run},
     session::Session,
 };
@@ -89,6 +89,7 @@ impl Notifications {
         collector: &str,
         session: &Arc<Session>,
         ended: &Ended,
+        settings: &Context,
         gpu_alias: &Regex,
     ) -> Self {
         let list = if conf.notifications.len() > 1 {
@@ -106,7 +107,7 @@ impl Notifications {
             ended: ended.clone(),
             gpu_alias: gpu_alias.clone(),
             memory: Memory::default(),
-            lookup: Lookup::default(),
+            lookup: Lookup::new(settings),
             link: None,
             failures: 0,
             versioned: false,
@@ -232,27 +233,22 @@ impl Notifications {
     ) -> Result<Option<Ts>, SourceError> {
         let messages: Vec<Result<Message, String>> =
             batch.iter().map(|d| Message::read(&d.body)).collect();
-        let wanted = |m: &&Message| facts::service_of(m).is_none_or(|s| self.conf.reads(s));
-        let readable: Vec<&Message> = messages.iter().flatten().filter(wanted).collect();
-        self.lookup
-            .prepare(&readable, &self.session, &run.tally)
-            .await?;
-        self.versioned |= readable.iter().any(|m| nova::is_versioned(m));
-        let (mut told, mut ended) = (Told::default(), Vec::new());
+        self.versioned |= messages.iter().flatten().any(nova::is_versioned);
+        let (mut told, mut lives) = (Told::default(), Vec::new());
         for (delivery, message) in batch.iter().zip(&messages) {
             let found = match message {
                 Err(why) => Err(why.clone()),
-                Ok(m) if !facts::service_of(m).is_none_or(|s| self.conf.reads(s)) => Ok(None),
-                Ok(m) if self.versioned && nova::is_unversioned(m) => Ok(None),
-                Ok(m) => facts::told(m, &self.lookup, &self.gpu_alias).map(|t| t.map(|t| (t, m))),
+                Ok(m) if !self.is_wanted(m) => Ok(None),
+                Ok(m) => {
+                    self.lookup.prepare(m, &self.session, &run.tally).await?;
+                    facts::told(m, &self.lookup, &self.gpu_alias).map(|t| t.map(|t| (t, m)))
+                }
             };
             match found {
                 Ok(None) => told.ignored += 1,
                 Ok(Some((found, message))) => {
                     told.used += 1;
-                    if found.ends() {
-                        ended.push((found.kind, found.id.clone()));
-                    }
+                    lives.push((found.kind, found.id.clone(), found.ends()));
                     run.add(found.kind, &found.id, found.drafts, Some(&message.kept()));
                 }
                 Err(why) => {
@@ -268,11 +264,21 @@ impl Notifications {
         if let Some(last) = batch.last() {
             link.acknowledge(last.tag).await?;
         }
-        for (kind, id) in ended {
-            self.ended.tell(kind, &id);
+        for (kind, id, ends) in lives {
+            if ends {
+                self.ended.tell(kind, &id);
+            } else {
+                self.ended.tell_alive(kind, &id);
+            }
         }
         self.told.add(told);
         Ok(messages.iter().flatten().map(|m| m.timestamp).min())
+    }
+
+    /// False of a message of a service that is not to be read, and of Nova's second account of the same.
+    fn is_wanted(&self, message: &Message) -> bool {
+        facts::service_of(message).is_none_or(|s| self.conf.reads(s))
+            && !(self.versioned && nova::is_unversioned(message))
     }
 
     /// Tries the broker; changes nothing there.

@@ -4,7 +4,7 @@
 //! may be sent of one change; facts of both fold to one, and a reader that has had a versioned one leaves the others out.
 
 use super::{
-    super::{flavors::Flavor, inventory::label, record::BUILD_ERROR},
+    super::{flavors::Flavor, inventory::told::label, record::BUILD_ERROR},
     facts::Told,
     message::{Message, maybe_moment},
 };

@@ -127,7 +127,9 @@ fn is_change(done: &Done, d: &Draft) -> bool {
         let known = d.value.known();
         d.aspect == Aspect::State && known.is_some_and(|k| wanted.contains(&k.label.as_str()))
     };
-    if d.evidence != Evidence::Event {
+    // An address is held from the moment that its record says it was made.
+    let recorded = ["floatingip.create", "router.create"].contains(&done.what.as_str());
+    if d.evidence != Evidence::Event && !(recorded && d.evidence == Evidence::Record) {
         return false;
     }
     match done.what.as_str() {
