@@ -2,6 +2,7 @@
 
 mod assets;
 mod board;
+mod costs;
 mod guard;
 mod health;
 pub mod number;
