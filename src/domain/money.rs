@@ -239,7 +239,10 @@ mod tests {
             for (mode, want) in [(Rounding::HalfUp, up), (Rounding::HalfEven, even)] {
                 let units = Exact::from(v.clone()).round(decimals, mode).unwrap();
                 assert_eq!(units_to_text(units, decimals), want, "{text}");
-                assert_eq!(Exact::Big(Box::new(v.clone())).round(decimals, mode), Some(units));
+                assert_eq!(
+                    Exact::Big(Box::new(v.clone())).round(decimals, mode),
+                    Some(units)
+                );
             }
         }
         for bad in ["", ".", "1.", ".5", "1e3", "1,5", "--1", "0x1", "١"] {

@@ -4,9 +4,7 @@ use super::{board::Figures, costs::Costs, warnings};
 use crate::{
     config::{Config, Source},
     domain::{
-        Outcome, PassMode, Period, Tenancy, Ts, UsageRow,
-        money::Rational,
-        ownership::UNATTRIBUTED,
+        Outcome, PassMode, Period, Tenancy, Ts, UsageRow, money::Rational, ownership::UNATTRIBUTED,
         tenancy::Rule,
     },
     fold::measure::UNOBSERVED,
