@@ -302,6 +302,7 @@ fn a_hundred_years_and_an_exbibyte_overflow_nothing() {
            - {{sku: H, name: h, meter: store, match: {{class: b}}, amount: 0.1, unit: GB, period: hour, count: started_hours}}
            - {{sku: P, name: p, meter: store, match: {{class: c}}, amount: 0.1, unit: GB, period: month, quantity: peak}}
            - {{sku: T, name: t, meter: store, match: {{class: d}}, unit: TiB, period: month, tiers: [{{up_to: 1, amount: 7}}, {{amount: 6}}]}}
+           - {{sku: FREE, name: free, meter: store, match: {{class: e}}, amount: 0, unit: GB, period: month, to: 2026-10-15}}
            - {{sku: V, name: v, meter: store, match: {{class: e}}, amount: 1, unit: GB, period: month, from: 2026-10-15}}\n"
     ));
     let (from, to) = (
