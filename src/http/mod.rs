@@ -3,6 +3,7 @@
 mod assets;
 pub mod beside;
 mod board;
+mod costs;
 mod guard;
 mod health;
 pub mod number;

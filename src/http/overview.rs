@@ -3,26 +3,20 @@
 use super::{
     beside::{self, Beside, ThingRow},
     board::Figures,
+    costs::Costs,
     reach::{self, ListRow},
     warnings,
 };
 use crate::{
     config::{Config, Source},
     domain::{
-        Period, PriceBook, Tenancy, Ts, UsageRow,
-        bill::{Bill, Rated},
-        fact::kind,
-        money::Rational,
-        ownership::UNATTRIBUTED,
+        Period, Tenancy, Ts, UsageRow, fact::kind, money::Rational, ownership::UNATTRIBUTED,
         tenancy::Rule,
     },
     fold::measure::UNOBSERVED,
-    rating,
     store::ListStatus,
 };
 use chrono_tz::Tz;
-use num_bigint::BigInt;
-use num_traits::Zero as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Resources shown per tenant; the rest is counted.
@@ -290,39 +284,6 @@ impl Sums {
         }
         sums.servers = servers.len();
         sums
-    }
-}
-
-/// What a month costs: by usage row, as far as lines are of one resource; and by bill, with fees, tiers and rounding. What is measured and not sold has no
-/// amount.
-#[derive(Default)]
-struct Costs<'a> {
-    rows: BTreeMap<&'a str, Rational>,
-    bills: BTreeMap<(&'a str, &'a str), Rational>,
-}
-
-impl<'a> Costs<'a> {
-    fn of(rated: &'a Rated, book: &PriceBook, rows: &'a [UsageRow]) -> Self {
-        let money = |units: i128| Rational::new(units.into(), BigInt::from(10).pow(book.decimals));
-        let mut costs = Self::default();
-        for bill in &rated.bills {
-            let Bill {
-                tenant, contract, ..
-            } = bill;
-            costs.bills.insert((tenant, contract), money(bill.total));
-            for line in &bill.lines {
-                if let Some(i) = rating::one_resource(line, book) {
-                    let cost = costs.rows.entry(&rows[i].id).or_insert_with(Rational::zero);
-                    *cost += money(line.amount);
-                }
-            }
-        }
-        costs
-    }
-
-    fn bill(&self, tenant: &str, contract: &str) -> Rational {
-        let bill = self.bills.get(&(tenant, contract));
-        bill.cloned().unwrap_or_else(Rational::zero)
     }
 }
 

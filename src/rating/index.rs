@@ -33,7 +33,38 @@ struct Time<'b> {
 /// Prices that match on the same keys, by the values.
 struct KeySet<'b> {
     keys: Vec<&'b str>,
-    by_values: HashMap<Vec<&'b str>, usize>,
+    by_values: Values<'b>,
+}
+
+/// Items by the values of their keys. Most prices match on one key, which needs no list.
+enum Values<'b> {
+    None(Option<usize>),
+    One(HashMap<&'b str, usize>),
+    Many(HashMap<Vec<&'b str>, usize>),
+}
+
+impl<'b> Values<'b> {
+    fn of(keys: usize, by_values: HashMap<Vec<&'b str>, usize>) -> Self {
+        match keys {
+            0 => Self::None(by_values.into_values().next()),
+            1 => Self::One(by_values.into_iter().map(|(v, i)| (v[0], i)).collect()),
+            _ => Self::Many(by_values),
+        }
+    }
+}
+
+impl KeySet<'_> {
+    /// The item that a row's values name.
+    fn item(&self, row: &UsageRow) -> Option<usize> {
+        match &self.by_values {
+            Values::None(item) => *item,
+            Values::One(items) => items.get(value(row, self.keys[0])?).copied(),
+            Values::Many(items) => {
+                let values: Option<Vec<&str>> = self.keys.iter().map(|k| value(row, k)).collect();
+                items.get(values?.as_slice()).copied()
+            }
+        }
+    }
 }
 
 /// What one family says of a row in a stretch of time.
@@ -53,13 +84,14 @@ pub(super) enum Choice {
 }
 
 impl<'b> Index<'b> {
-    /// The prices of the list, and of the terms, that hold at any time of `[from, to)`.
+    /// The prices of the list, and of the terms, in `[from, to)`. Before its first price a meter is measured, not sold.
     pub(super) fn new(book: &'b PriceBook, terms: Option<usize>, from: Ts, to: Ts) -> Self {
         let mut families: BTreeMap<&Measured, Vec<usize>> = BTreeMap::new();
         for (i, item) in book.items.iter().enumerate() {
             if let ItemKind::Usage(p) = &item.kind
                 && (item.terms.is_none() || item.terms == terms)
-                && item.meets(from, to)
+                // One that has ended still says that this is sold: usage after it has no price, which is an error, not a gift.
+                && item.from.is_none_or(|begins| begins < to)
             {
                 families.entry(&p.of).or_default().push(i);
             }
@@ -97,7 +129,6 @@ impl<'b> Index<'b> {
     }
 
     fn choose(&self, row: &UsageRow, time: &Time<'b>) -> Choice {
-        let mut values: Vec<&str> = Vec::with_capacity(4);
         for layer in &time.layers {
             let (mut best, mut size) = (Choice::None, 0);
             for set in layer {
@@ -105,16 +136,11 @@ impl<'b> Index<'b> {
                 if best != Choice::None && set.keys.len() < size {
                     break;
                 }
-                values.clear();
-                values.extend(set.keys.iter().map_while(|k| value(row, k)));
-                if values.len() < set.keys.len() {
-                    continue;
-                }
-                if let Some(item) = set.by_values.get(values.as_slice()) {
+                if let Some(item) = set.item(row) {
                     best = match best {
-                        Choice::One(other) => self.tie(other, *item),
+                        Choice::One(other) => self.tie(other, item),
                         Choice::Tie(..) => best,
-                        Choice::None => Choice::One(*item),
+                        Choice::None => Choice::One(item),
                     };
                     size = set.keys.len();
                 }
@@ -144,7 +170,10 @@ fn times<'b>(book: &'b PriceBook, items: &[usize], from: Ts, to: Ts) -> Vec<Time
     let mut cuts: BTreeSet<Ts> = edges.flatten().filter(|t| *t > from && *t < to).collect();
     cuts.extend([from, to]);
     let cuts: Vec<Ts> = cuts.into_iter().collect();
+    let first = items.iter().map(|i| book.items[*i].from.unwrap_or(Ts::MIN));
+    let first = first.min().unwrap_or(Ts::MIN);
     cuts.windows(2)
+        .filter(|w| w[0] >= first)
         .map(|w| Time {
             from: w[0],
             to: w[1],
@@ -170,7 +199,10 @@ fn layer<'b>(book: &'b PriceBook, items: &[usize], own: bool, from: Ts, to: Ts) 
     }
     let mut sets: Vec<KeySet<'b>> = sets
         .into_iter()
-        .map(|(keys, by_values)| KeySet { keys, by_values })
+        .map(|(keys, by_values)| KeySet {
+            by_values: Values::of(keys.len(), by_values),
+            keys,
+        })
         .collect();
     sets.sort_by_key(|s| std::cmp::Reverse(s.keys.len()));
     sets

@@ -1,6 +1,7 @@
 //! Integration tests: one crate, one module a subject.
 #![cfg(test)]
 
+mod bills;
 mod dashboards;
 mod durability;
 mod engine;

@@ -177,11 +177,9 @@ fn amounts(j: &mut Judge<'_, '_>, amounts: BTreeMap<String, Decimal>, path: &Pat
             .cloned()
             .collect();
         if of_list.is_empty() {
-            let skus = j
-                .items
-                .iter()
-                .filter(|i| i.terms.is_none())
-                .map(|i| i.sku.as_str());
+            let skus = j.items.iter().filter(|i| i.terms.is_none());
+            let skus = skus.filter(|i| matches!(&i.kind, ItemKind::Usage(p) if flat(p)));
+            let skus = skus.map(|i| i.sku.as_str());
             let hint = shape::unknown_hint(&sku, skus.collect::<BTreeSet<_>>().into_iter());
             let what = "is no SKU of a flat price of the list; tiers are agreed by `prices`";
             j.error(&path, what, hint);

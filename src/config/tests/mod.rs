@@ -1,5 +1,6 @@
 //! Whole files against the judges.
 
+mod books;
 mod hostile;
 mod judged;
 mod shipped;

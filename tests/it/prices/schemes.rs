@@ -302,6 +302,7 @@ fn a_hundred_years_and_an_exbibyte_overflow_nothing() {
            - {{sku: H, name: h, meter: store, match: {{class: b}}, amount: 0.1, unit: GB, period: hour, count: started_hours}}
            - {{sku: P, name: p, meter: store, match: {{class: c}}, amount: 0.1, unit: GB, period: month, quantity: peak}}
            - {{sku: T, name: t, meter: store, match: {{class: d}}, unit: TiB, period: month, tiers: [{{up_to: 1, amount: 7}}, {{amount: 6}}]}}
+           - {{sku: FREE, name: free, meter: store, match: {{class: e}}, amount: 0, unit: GB, period: month, to: 2026-10-15}}
            - {{sku: V, name: v, meter: store, match: {{class: e}}, amount: 1, unit: GB, period: month, from: 2026-10-15}}\n"
     ));
     let (from, to) = (
@@ -354,7 +355,15 @@ fn the_first_of_the_month_is_the_providers() {
         "prices: [{sku: A, name: a, meter: compute.instance, amount: 3600, unit: instance, period: hour, from: 2026-10-01}]\n",
     );
     assert_eq!(total(&book, "2026-10", &["compute.instance"]), "2682000.00");
-    let why = refused(&book, "2026-09", &["compute.instance flavor=f"]);
+    // Before its first price a meter is measured, not sold; after its last one the bill fails.
+    let none = BTreeMap::new();
+    let before = super::uses(&["compute.instance"], &book);
+    let quote = rating::quote(&before, &book, &month("2026-09"), "", &none);
+    assert!(quote.unwrap().2.bills.is_empty());
+    let ended = with(
+        "prices: [{sku: A, name: a, meter: compute.instance, amount: 1, unit: instance, period: hour, to: 2026-10-01}]\n",
+    );
+    let why = refused(&ended, "2026-10", &["compute.instance flavor=f"]);
     assert!(
         why.contains("no price for compute.instance flavor=f"),
         "{why}"
@@ -395,4 +404,31 @@ fn uses_in_words_say_what_is_wrong_with_them() {
     }
     let used = book::parse_use("out 0.5 TB", &book).unwrap();
     assert_eq!(used.level.to_string(), "500000000000");
+}
+
+#[test]
+fn a_running_month_is_projected_as_it_stands() {
+    let book = with(
+        "prices: [{sku: A, name: a, meter: compute.instance, amount: 745, unit: instance, period: month}]\n",
+    );
+    let period = month("2026-10");
+    let mut metered = server(&[(0, 36_000, "stopped"), (36_000, 360_000, "active")]);
+    metered.usage.as_of = period.from.plus_seconds(360_060);
+    // 100 h at 1 an hour. What was stopped for ten hours is over; what is active lasts: 735 h more.
+    assert_eq!(totals(&metered, &book), (2, "100.00".into()));
+    metered.stretches[0][0].lasts_to = period.to.second();
+    let projected = rating::projected(&metered, &period);
+    assert_eq!(totals(&projected, &book), (2, "745.00".into()));
+    // An amount goes on as it began: 3.6 days of 31.0416... made 1,000,000; rounded down.
+    let mut amount = metered.clone();
+    amount.stretches[0].clear();
+    (amount.usage.as_of, amount.usage.rows[0].quantity) =
+        (period.from.plus_seconds(268_200), 1_000_000);
+    assert_eq!(
+        rating::projected(&amount, &period).usage.rows[0].quantity,
+        10_000_000
+    );
+    // A month that is over is what it was.
+    metered.usage.as_of = period.to;
+    assert_eq!(rating::projected(&metered, &period), metered);
 }
