@@ -3,6 +3,9 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
+# promtool judges the rules that plimsoll makes; Prometheus and Alertmanager run them.
+deploy/setup/apt.sh prometheus=promtool prometheus-alertmanager=amtool
+
 skip=()
 if [[ ${1:-} == --fast ]]; then skip=(-- --skip slow_); fi
 if cargo nextest --version >/dev/null 2>&1; then

@@ -143,6 +143,7 @@ async fn dispatch(args: Args) -> Result<u8> {
             })
             .await
         }
+        Command::Rules { out } => with_config(&global, async |c| admin::rules(&c, &out)).await,
         Command::Simulate {
             scenario,
             seed,

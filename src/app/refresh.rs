@@ -132,6 +132,9 @@ async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
             .metrics
             .unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
     }
+    for (source, seconds) in &computed.unobserved {
+        parts.metrics.unobserved(source, *seconds);
+    }
     for broken in computed.violations {
         parts.metrics.violation(broken);
     }

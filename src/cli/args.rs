@@ -171,6 +171,16 @@ pub enum Command {
         #[arg(long, value_name = "TIME", value_parser = as_of)]
         as_of: Option<Ts>,
     },
+    /// Prometheus rules for every SLO and for metering itself, with their tests.
+    #[command(
+        after_help = "Writes FILE and its tests beside it (x.yaml and x.test.yaml). What to do about each alert: docs/alerts.md\n\n\
+        Example: plimsoll rules --config plimsoll.yaml --out /etc/prometheus/plimsoll.yaml && promtool test rules /etc/prometheus/plimsoll.test.yaml"
+    )]
+    Rules {
+        /// File to write, for `rule_files` of Prometheus.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Clouds made up, on their real wire formats, with known truth.
     #[command(
         group(clap::ArgGroup::new("where").required(true)),

@@ -5,6 +5,7 @@ use crate::domain::{
     Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
 };
+use crate::slo::{Exclusion, Slo};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,8 +29,19 @@ pub struct Config {
     pub prices: Option<PriceBook>,
     /// Where the program listens.
     pub http: Http,
+    /// What is promised.
+    pub slo: Slos,
     /// What somebody should look at, though it is accepted.
     pub warnings: Vec<Problem>,
+}
+
+/// What is promised.
+#[derive(Debug, Clone, Default)]
+pub struct Slos {
+    /// The objectives, by name.
+    pub slos: Vec<Slo>,
+    /// What does not count.
+    pub exclusions: Vec<Exclusion>,
 }
 
 /// Where facts are kept.

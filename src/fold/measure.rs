@@ -216,6 +216,8 @@ type RowKey = (
 pub struct Sums {
     rows: BTreeMap<RowKey, (i128, i64, i64, String, String, String)>,
     totals: BTreeMap<String, i128>,
+    /// By source: seconds up to the watermark that nobody observed, each meter's counted.
+    pub unobserved: BTreeMap<String, i64>,
     /// True once a sum left 128 bits: then the result is not to be used.
     pub overflowed: bool,
 }
@@ -252,11 +254,9 @@ impl Sums {
         if expected == 0 {
             return;
         }
-        let observed = if p.observed {
-            window.seconds(p.start, p.end, window.watermark)
-        } else {
-            0
-        };
+        let known = window.seconds(p.start, p.end, window.watermark);
+        let observed = if p.observed { known } else { 0 };
+        *self.unobserved.entry(key.cloud.clone()).or_default() += known - observed;
         let row_key = (
             p.tenant.clone(),
             p.contract.clone(),

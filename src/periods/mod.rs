@@ -1,3 +1,4 @@
 //! Usage of a period, from the store through the fold.
 
+pub mod slo;
 pub mod usage;

@@ -34,6 +34,8 @@ pub struct Computed {
     pub usage: Usage,
     /// Sightings that no event explains, by source: where events and inventory disagree.
     pub unexplained: BTreeMap<String, u64>,
+    /// Seconds of usage lines up to the watermark that nobody observed, by source: gaps.
+    pub unobserved: BTreeMap<String, i64>,
     /// Scopes with usage in the period that nobody owns: (source, scope id) -> why, in words that name the project.
     pub unattributed: BTreeMap<(String, String), BTreeSet<String>>,
     /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
@@ -242,6 +244,7 @@ pub async fn compute(
         tracing::error!(month = %period, "invariant 3 is broken: please report this");
         violations.insert(Invariant::Conserved);
     }
+    let unobserved = std::mem::take(&mut sums.unobserved);
     let rows = sums.into_rows(&period.to_string());
     let unattributed = reasons(&rows, &scopes, period);
     let usage = Usage {
@@ -253,6 +256,7 @@ pub async fn compute(
     Ok(Computed {
         usage,
         unexplained,
+        unobserved,
         unattributed,
         facts: facts.id(),
         violations,

@@ -8,6 +8,7 @@ mod alert;
 mod boots;
 mod definition;
 mod rings;
+mod selector;
 mod slice;
 mod statement;
 mod tail;
@@ -18,6 +19,7 @@ pub use alert::{Alarm, Alpha, Evidence, Pair, Reading, Severity, Verdict, judge,
 pub use boots::{Boot, boot};
 pub use definition::{Counter, Exclusion, Objective, Sli, Slo};
 pub use rings::{Rings, Span};
+pub use selector::{BadSelector, Selector};
 pub use slice::{SLICE_S, Slice, State, Tally, number, slices};
 pub use statement::{Bounds, Figure, Statement, statement};
 pub use tail::tail_below;

@@ -14,6 +14,7 @@ mod openstack;
 mod order_free;
 mod outage;
 mod pages;
+mod rules;
 mod simulate;
 mod store;
 mod truth;
