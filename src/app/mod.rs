@@ -7,6 +7,7 @@ mod pump;
 mod read;
 mod refresh;
 mod run;
+mod slo;
 
 use crate::{
     cli::{
@@ -142,6 +143,9 @@ async fn dispatch(args: Args) -> Result<u8> {
                 read::export(c, &month, format, &out, as_of).await
             })
             .await
+        }
+        Command::Slo { command } => {
+            with_config(&global, async |c| slo::slo(c, &command).await).await
         }
         Command::Rules { out } => with_config(&global, async |c| admin::rules(&c, &out)).await,
         Command::Simulate {

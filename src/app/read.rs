@@ -22,15 +22,15 @@ use std::{
 const MONTHS_BACK: usize = 24;
 
 /// What was asked for, with the rules that were in force then: those of the file for now, those kept in the store for a stated time.
-struct Asked {
-    store: Store,
-    as_of: Ts,
-    rules: Rules,
-    zone: chrono_tz::Tz,
+pub(super) struct Asked {
+    pub(super) store: Store,
+    pub(super) as_of: Ts,
+    pub(super) rules: Rules,
+    pub(super) zone: chrono_tz::Tz,
 }
 
 impl Asked {
-    async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
+    pub(super) async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
         let store = open_store(config).await?;
         let now = store.now().await?;
         Ok(match as_of {
@@ -51,7 +51,7 @@ impl Asked {
 }
 
 /// The month in a zone; says what is wrong and gives the exit code when there is none.
-fn parse_month(month: &str, zone: chrono_tz::Tz) -> Result<Period, u8> {
+pub(super) fn parse_month(month: &str, zone: chrono_tz::Tz) -> Result<Period, u8> {
     Period::month(month, zone).map_err(|e| {
         eprintln!("plimsoll: {e}");
         exit::USAGE

@@ -4,6 +4,7 @@ pub mod args;
 pub mod check;
 pub mod explain;
 pub mod progress;
+pub mod slo;
 pub mod usage;
 
 pub use args::{Args, Command, Global};

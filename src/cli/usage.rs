@@ -48,13 +48,17 @@ pub fn print(
     }
 }
 
-fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
-    let mut w = csv::Writer::from_writer(out);
-    let io = |e: csv::Error| match e.into_kind() {
-        // As it is, so that a closed pipe is known for one.
+/// The error beneath, as it is, so that a closed pipe is known for one.
+pub(super) fn csv_error(e: csv::Error) -> io::Error {
+    match e.into_kind() {
         csv::ErrorKind::Io(e) => e,
         other => io::Error::other(format!("{other:?}")),
-    };
+    }
+}
+
+fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
+    let mut w = csv::Writer::from_writer(out);
+    let io = csv_error;
     w.write_record([
         "id",
         "month",

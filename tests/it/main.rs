@@ -16,5 +16,6 @@ mod outage;
 mod pages;
 mod rules;
 mod simulate;
+mod slo;
 mod store;
 mod truth;

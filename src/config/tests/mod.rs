@@ -3,6 +3,7 @@
 mod hostile;
 mod judged;
 mod shipped;
+mod slo;
 
 use super::*;
 use crate::domain::{Meters, Tenancy, Ts, tenancy::Rule};
