@@ -154,6 +154,7 @@ fn plimsoll(cloud: &Cloud, dir: &std::path::Path) -> Plimsoll {
             deploy.join("sim-password").display().to_string(),
         ),
         ("prices/", format!("{}/", deploy.join("prices").display())),
+        ("slo/", format!("{}/", deploy.join("slo").display())),
     ]
     .into_iter()
     .fold(text, |t, (old, new)| {

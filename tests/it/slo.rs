@@ -23,7 +23,7 @@ fn alerts_of_a_healthy_month(rng: &mut ChaCha8Rng, an_hour: u64) -> usize {
         .collect();
     let mut rings = Rings::new(&spans);
     // How many requests until the next one fails, if each does with a chance of 0.05 %.
-    let mut until_next =
+    let until_next =
         |rng: &mut ChaCha8Rng| (rng.random::<f64>().ln() / (1.0 - 0.0005_f64).ln()) as u64 + 1;
     let mut next = until_next(rng);
     let (mut sent, mut fired) = (0, 0);

@@ -45,6 +45,9 @@ pub(super) fn rules(slos: &[Slo]) -> (Vec<Group>, Option<Test>) {
     (groups, Some(test).filter(|t| !t.seen.is_empty()))
 }
 
+/// Series of a test, and their values.
+type Inputs = Vec<(String, String)>;
+
 /// When it happens in the test, in minutes; the same for all objectives.
 struct Timing {
     /// The outage.
@@ -324,7 +327,7 @@ impl<'s> Of<'s> {
     }
 
     /// What is to be seen of the fastest pair, and of a gap. `None` where no series can be made up that the selectors of the definition tell apart.
-    fn test(&self, t: &Timing) -> Option<(Vec<(String, String)>, Vec<Seen>)> {
+    fn test(&self, t: &Timing) -> Option<(Inputs, Vec<Seen>)> {
         let pairs = self.pairs();
         let burn = self.burn(pairs.first()?);
         let tenant = self.tenant.map(|label| (label, "acme"));
@@ -370,12 +373,7 @@ impl<'s> Of<'s> {
     }
 
     /// Series of good events, then of bad ones, and so on by phases that end at their minute.
-    fn series(
-        &self,
-        phases: &[(u32, bool)],
-        last: u32,
-        more: &[(&str, &str)],
-    ) -> Option<Vec<(String, String)>> {
+    fn series(&self, phases: &[(u32, bool)], last: u32, more: &[(&str, &str)]) -> Option<Inputs> {
         let total = Selector::parse(&self.total).ok()?;
         let (Counter::Good(part) | Counter::Bad(part)) = &self.part;
         let part = Selector::parse(part).ok()?;
