@@ -12,6 +12,17 @@ use std::collections::BTreeMap;
 /// Months of minutes.
 const MONTH: i64 = 30 * 24 * 60;
 
+/// How many requests until the next one fails, if each does with a chance of 0.05 %.
+#[expect(
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "chance, in a test"
+)]
+fn until_next(rng: &mut ChaCha8Rng) -> u64 {
+    (rng.random::<f64>().ln() / (1.0 - 0.0005_f64).ln()) as u64 + 1
+}
+
 /// How many alerts a healthy service raises in a month, at half its budget and so many requests an hour.
 fn alerts_of_a_healthy_month(rng: &mut ChaCha8Rng, an_hour: u64) -> usize {
     let target = Target::parse("0.999").unwrap();
@@ -22,9 +33,6 @@ fn alerts_of_a_healthy_month(rng: &mut ChaCha8Rng, an_hour: u64) -> usize {
         .map(Span::seconds)
         .collect();
     let mut rings = Rings::new(&spans);
-    // How many requests until the next one fails, if each does with a chance of 0.05 %.
-    let until_next =
-        |rng: &mut ChaCha8Rng| (rng.random::<f64>().ln() / (1.0 - 0.0005_f64).ln()) as u64 + 1;
     let mut next = until_next(rng);
     let (mut sent, mut fired) = (0, 0);
     for minute in 0..MONTH {
