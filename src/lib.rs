@@ -22,6 +22,7 @@ pub mod net;
 pub mod periods;
 pub mod rating;
 pub mod simulate;
+pub mod slo;
 pub mod sources;
 pub mod spool;
 pub mod store;

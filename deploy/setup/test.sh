@@ -3,6 +3,9 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
+# promtool judges the rules that plimsoll makes; Prometheus and Alertmanager run them.
+deploy/setup/apt.sh prometheus=promtool prometheus-alertmanager=amtool
+
 skip=()
 # The broker that the tests start for themselves.
 [[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server

@@ -1,4 +1,4 @@
-//! Commands about the installation itself: `check`, `engine`, `migrate`.
+//! Commands about the installation itself: `check`, `engine`, `migrate`, `rules`.
 
 use super::{exit, load_report, open_store, stopped};
 use crate::{
@@ -6,12 +6,16 @@ use crate::{
     cli::{self, args},
     config::Config,
     domain::Memory,
+    export,
     net::Clock,
     sources::{Finding, Source, Verdict},
     store::Store,
 };
 use anyhow::Result;
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 /// `plimsoll check`.
 pub(super) async fn check(
@@ -99,6 +103,16 @@ async fn check_store(config: &Config) -> Finding {
         ),
         Err(e) => finding(Verdict::Error, e.to_string(), ""),
     }
+}
+
+/// `plimsoll rules`.
+pub(super) fn rules(config: &Config, out: &Path) -> Result<u8> {
+    let written = export::rules::write(config, &config.slo.slos, out)?;
+    let mut stdout = io::stdout().lock();
+    for path in written {
+        writeln!(stdout, "{}", path.display())?;
+    }
+    Ok(exit::DONE)
 }
 
 /// `plimsoll engine`: the embedded engine in the foreground.

@@ -10,6 +10,7 @@ mod pump;
 mod read;
 mod refresh;
 mod run;
+mod slo;
 
 use crate::{
     cli::{
@@ -169,6 +170,10 @@ async fn dispatch(args: Args) -> Result<u8> {
             })
             .await
         }
+        Command::Slo { command } => {
+            with_config(&global, async |c| slo::slo(c, &command).await).await
+        }
+        Command::Rules { out } => with_config(&global, async |c| admin::rules(&c, &out)).await,
         Command::Simulate {
             scenario,
             seed,

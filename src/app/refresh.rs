@@ -1,6 +1,6 @@
 //! Keeps what is derived fresh while plimsoll runs: the cached pieces behind the SQL views, and the gauges about usage.
 
-use super::{pump::Touched, run::Parts};
+use super::{pump::Touched, run::Parts, slo::Counted};
 use crate::{
     domain::{Period, ResourceKey},
     periods::usage::{self, Rules, UsageError},
@@ -35,6 +35,7 @@ pub(super) async fn refresh(
         };
         let mut all = true;
         let mut waiting: BTreeSet<ResourceKey> = BTreeSet::new();
+        let mut counted = Counted::default();
         let mut gauges = tokio::time::interval(GAUGES_EVERY);
         loop {
             tokio::select! {
@@ -55,7 +56,7 @@ pub(super) async fn refresh(
                     }
                 }
                 _ = gauges.tick() => {
-                    if let Err(e) = measure(&parts, &rules).await {
+                    if let Err(e) = measure(&parts, &rules, &mut counted).await {
                         tracing::warn!(error = %e, "the gauges about usage are behind");
                     }
                 }
@@ -117,9 +118,10 @@ async fn rebuild(
     Ok(())
 }
 
-/// Sets the gauges that need this month's usage.
-async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
+/// Advances the counters of objectives, and sets the gauges that need this month's usage.
+async fn measure(parts: &Parts, rules: &Rules, counted: &mut Counted) -> Result<(), UsageError> {
     let now = parts.store.now().await?;
+    counted.advance(parts, rules, now).await?;
     let Some(month) = Period::containing(now, parts.config.meters.time_zone) else {
         return Ok(());
     };
@@ -131,6 +133,9 @@ async fn measure(parts: &Parts, rules: &Rules) -> Result<(), UsageError> {
         parts
             .metrics
             .unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));
+    }
+    for (source, seconds) in &computed.unobserved {
+        parts.metrics.unobserved(source, *seconds);
     }
     for broken in computed.violations {
         parts.metrics.violation(broken);

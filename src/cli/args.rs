@@ -218,6 +218,25 @@ pub enum Command {
         #[arg(long, value_name = "TIME", value_parser = as_of)]
         as_of: Option<Ts>,
     },
+    /// Service level objectives: what they are, what is said of a month, what would have been alerted.
+    #[command(
+        after_help = "Examples:\n  plimsoll slo list\n  plimsoll slo report --month 2026-10 --tenant fjord-bank\n  plimsoll slo backtest --month 2026-10 --format json"
+    )]
+    Slo {
+        /// What to do.
+        #[command(subcommand)]
+        command: SloCommand,
+    },
+    /// Prometheus rules for every SLO and for metering itself, with their tests.
+    #[command(
+        after_help = "Writes FILE and its tests beside it (x.yaml and x.test.yaml). What to do about each alert: docs/alerts.md\n\n\
+        Example: plimsoll rules --config plimsoll.yaml --out /etc/prometheus/plimsoll.yaml && promtool test rules /etc/prometheus/plimsoll.test.yaml"
+    )]
+    Rules {
+        /// File to write, for `rule_files` of Prometheus.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Clouds made up, on their real wire formats, with known truth.
     #[command(
         group(clap::ArgGroup::new("where").required(true)),
@@ -317,6 +336,51 @@ fn subscription(text: &str) -> Result<(String, u32), String> {
         format!("`{times}` is not how many: write SUPPORT-standard or BAAS-small.fixed=2")
     })?;
     Ok((sku.to_owned(), times))
+}
+
+/// What `slo` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SloCommand {
+    /// The objectives of the configuration, and how many events an hour their alerts need.
+    List {
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: TableFormat,
+    },
+    /// Attained, budget, bounds for gaps, with and without exclusions: of objectives that facts tell of.
+    #[command(after_help = "Example: plimsoll slo report --month 2026-10 --format csv")]
+    Report {
+        /// Which month and objectives.
+        #[command(flatten)]
+        of: SloMonth,
+        /// From what was stored until then; default: now.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+    },
+    /// Which alerts would have fired in a month, with today's targets, and why.
+    #[command(after_help = "Example: plimsoll slo backtest --month 2026-10 --slo server-boot")]
+    Backtest {
+        /// Which month and objectives.
+        #[command(flatten)]
+        of: SloMonth,
+    },
+}
+
+/// A month of objectives.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SloMonth {
+    /// The month, in the provider's time zone.
+    #[arg(long, value_name = "YYYY-MM")]
+    pub month: String,
+    /// Only this objective.
+    #[arg(long, value_name = "NAME")]
+    pub slo: Option<String>,
+    /// Only this tenant.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: TableFormat,
 }
 
 /// Options of `engine`.

@@ -6,6 +6,7 @@ pub mod check;
 pub mod explain;
 pub mod prices;
 pub mod progress;
+pub mod slo;
 pub mod usage;
 
 pub use args::{Args, Command, Global};

@@ -84,17 +84,21 @@ pub fn json(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
+/// The error beneath, as it is, so that a closed pipe is known for one.
+pub(super) fn csv_error(e: csv::Error) -> io::Error {
+    match e.into_kind() {
+        csv::ErrorKind::Io(e) => e,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// Prints usage to `out` as CSV.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     let mut w = csv::Writer::from_writer(out);
-    let io = |e: csv::Error| match e.into_kind() {
-        // As it is, so that a closed pipe is known for one.
-        csv::ErrorKind::Io(e) => e,
-        other => io::Error::other(format!("{other:?}")),
-    };
+    let io = csv_error;
     w.write_record([
         "id",
         "month",

@@ -10,11 +10,13 @@ mod check;
 mod checker;
 mod clouds;
 mod leaf;
+mod openslo;
 mod problem;
 mod raw;
 mod schema;
 mod sections;
 mod shape;
+mod slo;
 mod sources;
 mod tenancy;
 #[cfg(test)]
@@ -26,8 +28,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Source,
-    Store, StoreAt,
+    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Slos,
+    Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -148,6 +150,9 @@ fn sections(
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));
+    let slo = c
+        .part(raw.slo, &top.key("slo"))
+        .map(|s| slo::slo(c, s, zone));
     Some(Config {
         path: c.file.clone(),
         store: store?,
@@ -156,6 +161,7 @@ fn sections(
         meters: meters?,
         prices,
         http: http?,
+        slo: slo?,
         warnings: Vec::new(),
     })
 }

@@ -63,6 +63,39 @@ pub(super) struct Plimsoll {
     /// Where the program listens. Default: 127.0.0.1:9469.
     #[serde(default)]
     pub(super) http: Part<Http>,
+    /// What is promised. Default: nothing.
+    #[serde(default)]
+    pub(super) slo: Part<SloSection>,
+}
+
+/// What is promised.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SloSection {
+    /// OpenSLO v1 files (YAML, several documents each): SLO, SLI and Service.
+    pub(super) files: Vec<PathBuf>,
+    /// What does not count: maintenance. Statements show the figure with and without.
+    pub(super) exclusions: Vec<Part<RawExclusion>>,
+}
+
+/// A stretch that does not count.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Exclusion")]
+pub(super) struct RawExclusion {
+    /// Names of SLOs. Default: all.
+    #[serde(default)]
+    pub(super) slos: Vec<String>,
+    /// From, inclusive.
+    pub(super) from: Moment,
+    /// Until, exclusive.
+    pub(super) to: Moment,
+    /// Who decided it.
+    pub(super) who: String,
+    /// Why it does not count.
+    pub(super) why: String,
+    /// When it was decided: one decided afterwards is shown as such.
+    pub(super) decided: Moment,
 }
 
 /// Where facts are kept: `embedded` or `remote`, not both.

@@ -16,7 +16,7 @@ pub fn price_book_schema() -> Value {
     of::<book::Book>("plimsoll price book")
 }
 
-fn of<T: JsonSchema>(title: &str) -> Value {
+pub(super) fn of<T: JsonSchema>(title: &str) -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(no_null as fn(&mut Schema));
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());

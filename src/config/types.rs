@@ -5,6 +5,7 @@ use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
 };
+use crate::slo::{Exclusion, Slo};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,8 +34,19 @@ pub struct Config {
     pub prices: Option<PriceBook>,
     /// Where the program listens.
     pub http: Http,
+    /// What is promised.
+    pub slo: Slos,
     /// What somebody should look at, though it is accepted.
     pub warnings: Vec<Problem>,
+}
+
+/// What is promised.
+#[derive(Debug, Clone, Default)]
+pub struct Slos {
+    /// The objectives, by name.
+    pub slos: Vec<Slo>,
+    /// What does not count.
+    pub exclusions: Vec<Exclusion>,
 }
 
 /// Where facts are kept.
@@ -86,6 +98,32 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+        }
+    }
+}
+
+impl Source {
+    /// Seconds between readings of what is read most often.
+    #[must_use]
+    pub const fn interval_s(&self) -> u32 {
+        match self {
+            Self::OpenStack(o) => o.interval_s,
+        }
+    }
+
+    /// Seconds between readings of lists that are read as a whole.
+    #[must_use]
+    pub const fn inventory_interval_s(&self) -> u32 {
+        match self {
+            Self::OpenStack(o) => o.inventory_interval_s,
+        }
+    }
+
+    /// Seconds between full readings of what is else read by its changes.
+    #[must_use]
+    pub const fn full_interval_s(&self) -> u32 {
+        match self {
+            Self::OpenStack(o) => o.full_interval_s,
         }
     }
 }

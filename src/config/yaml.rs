@@ -180,15 +180,8 @@ pub fn plain(file: &FilePath, text: &str) -> Result<serde_json::Value, Vec<Probl
 
 /// Reads the one document of a YAML text. `None` when it cannot be read at all; what is wrong goes to `problems`.
 pub(super) fn parse(file: &FilePath, text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
-    let mut builder = Builder {
-        file,
-        problems,
-        stack: Vec::new(),
-        anchors: BTreeMap::new(),
-        nodes: 0,
-        root: None,
-    };
-    match builder.run(text) {
+    let mut builder = Builder::new(file, problems);
+    match builder.run(text, false) {
         Ok(()) if builder.root.as_ref().is_none_or(Node::is_null) => {
             let at = At { line: 1, col: 1 };
             problems.push(Problem::error(
@@ -206,6 +199,17 @@ pub(super) fn parse(file: &FilePath, text: &str, problems: &mut Vec<Problem>) ->
             None
         }
     }
+}
+
+/// Reads all documents of a YAML text; empty ones are left out. What is wrong goes to `problems`.
+pub(super) fn parse_all(file: &FilePath, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    let mut builder = Builder::new(file, problems);
+    if let Err((at, what, hint)) = builder.run(text, true) {
+        problems.push(Problem::error(file, at, &Path::default(), what, hint));
+        return Vec::new();
+    }
+    let roots = builder.done.into_iter().chain(builder.root);
+    roots.filter(|root| !root.is_null()).collect()
 }
 
 /// Why reading stopped: where, what, the way out.
@@ -234,17 +238,33 @@ struct Builder<'a> {
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
     root: Option<Node>,
+    /// Documents before the present one.
+    done: Vec<Node>,
 }
 
-impl Builder<'_> {
-    fn run(&mut self, text: &str) -> Result<(), Stop> {
+impl<'a> Builder<'a> {
+    fn new(file: &'a FilePath, problems: &'a mut Vec<Problem>) -> Self {
+        Self {
+            file,
+            problems,
+            stack: Vec::new(),
+            anchors: BTreeMap::new(),
+            nodes: 0,
+            root: None,
+            done: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, text: &str, many: bool) -> Result<(), Stop> {
         let mut parser = Parser::new_from_str(text);
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|e| scan_stop(&e, text))?;
             if matches!(event, Event::DocumentStart(_)) {
                 documents += 1;
-                if documents > 1 {
+                self.done.extend(self.root.take().filter(|_| many));
+                self.anchors.clear();
+                if documents > 1 && !many {
                     return Err((
                         at(span),
                         "begins a second document".to_owned(),

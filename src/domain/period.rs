@@ -31,6 +31,20 @@ pub struct Period {
 #[error("`{0}` is not a month: write it as 2026-10")]
 pub struct BadMonth(pub String);
 
+/// The first instant of a day in a zone; `None` outside the calendar. Where a clock change swallows midnight the day begins when the clock goes on.
+#[must_use]
+pub fn midnight(day: NaiveDate, zone: Tz) -> Option<Ts> {
+    let midnight = day.and_hms_opt(0, 0, 0)?;
+    match zone.from_local_datetime(&midnight) {
+        LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => Some(Ts(t.timestamp_micros())),
+        LocalResult::None => (1..=180).find_map(|min| {
+            zone.from_local_datetime(&(midnight + chrono::Duration::minutes(min)))
+                .earliest()
+                .map(|t| Ts(t.timestamp_micros()))
+        }),
+    }
+}
+
 impl Period {
     /// Reads `2026-10`.
     ///
@@ -59,20 +73,7 @@ impl Period {
     }
 
     fn of(year: i32, month: u32, zone: Tz) -> Option<Self> {
-        let start = |y: i32, m: u32| -> Option<Ts> {
-            let midnight = NaiveDate::from_ymd_opt(y, m, 1)?.and_hms_opt(0, 0, 0)?;
-            // Where a clock change swallows midnight the day begins when the clock goes on.
-            match zone.from_local_datetime(&midnight) {
-                LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => {
-                    Some(Ts(t.timestamp_micros()))
-                }
-                LocalResult::None => (1..=180).find_map(|min| {
-                    zone.from_local_datetime(&(midnight + chrono::Duration::minutes(min)))
-                        .earliest()
-                        .map(|t| Ts(t.timestamp_micros()))
-                }),
-            }
-        };
+        let start = |y: i32, m: u32| midnight(NaiveDate::from_ymd_opt(y, m, 1)?, zone);
         let from = start(year, month)?;
         let to = if month == 12 {
             start(year + 1, 1)?

@@ -8,6 +8,7 @@ mod files;
 mod manifest;
 mod names;
 mod row;
+pub mod rules;
 
 use crate::domain::{
     Period, PriceBook, UsageRow,

@@ -85,6 +85,8 @@ struct Alike<'a> {
 #[derive(Debug, Default)]
 pub struct Ledger {
     by_meter: BTreeMap<String, [i128; 2]>,
+    /// By source: seconds up to the watermark that nobody observed, each meter's counted.
+    pub unobserved: BTreeMap<String, i64>,
     /// True once a sum left 128 bits: then the result is not to be used.
     pub overflowed: bool,
 }
@@ -100,6 +102,7 @@ impl Ledger {
         mut take: impl FnMut(&Row<'_>),
     ) {
         let moments = moments(life);
+        let mut unobserved_s = 0;
         let alike = alike(&moments, &life.key.cloud, scopes, window);
         for meter in meters.of_kind(&life.key.kind) {
             let (mut there, mut dealt) = (0_i128, 0_i128);
@@ -113,6 +116,7 @@ impl Ledger {
                 there = self.sum(there, level * i128::from(a.observed_s));
                 for share in a.shares.iter().filter(|s| s.expected_s > 0) {
                     let observed_s = if observed { share.observed_s } else { 0 };
+                    unobserved_s += share.observed_s - observed_s;
                     let quantity = level * i128::from(observed_s);
                     dealt = self.sum(dealt, quantity);
                     let row = Row {
@@ -155,6 +159,13 @@ impl Ledger {
             }
             rows.iter().for_each(&mut take);
             self.enter(&meter.name, there, dealt);
+        }
+        match self.unobserved.get_mut(&life.key.cloud) {
+            Some(seconds) => *seconds += unobserved_s,
+            None => {
+                let source = life.key.cloud.clone();
+                self.unobserved.insert(source, unobserved_s);
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 //! Usage of a period, from the store through the fold.
 
 pub mod metered;
+pub mod slo;
 pub mod usage;

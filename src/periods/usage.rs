@@ -28,6 +28,8 @@ pub struct Computed {
     pub usage: Usage,
     /// Sightings that no event explains, by source: where events and inventory disagree.
     pub unexplained: BTreeMap<String, u64>,
+    /// Seconds of usage lines up to the watermark that nobody observed, by source: gaps.
+    pub unobserved: BTreeMap<String, i64>,
     /// Scopes with usage in the period that nobody owns: (source, scope id) -> why, in words that name the project.
     pub unattributed: Unattributed,
     /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
@@ -49,6 +51,8 @@ pub struct Summary {
     pub totals: Totals,
     /// See [`Computed::unexplained`].
     pub unexplained: BTreeMap<String, u64>,
+    /// See [`Computed::unobserved`].
+    pub unobserved: BTreeMap<String, i64>,
     /// See [`Computed::unattributed`].
     pub unattributed: Unattributed,
     /// See [`Computed::violations`].
@@ -276,6 +280,7 @@ pub async fn compute_each(
     Ok(Computed {
         usage,
         unexplained: walked.unexplained,
+        unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         facts: walked.facts.id(),
         violations: walked.violations,
@@ -303,6 +308,7 @@ pub async fn summarise(
         as_of,
         totals: walked.sums,
         unexplained: walked.unexplained,
+        unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         violations: walked.violations,
     })
@@ -311,6 +317,7 @@ pub async fn summarise(
 /// What was found on the way through all resources of a period.
 struct Walked<S> {
     sums: S,
+    unobserved: BTreeMap<String, i64>,
     scopes: Scopes,
     unexplained: BTreeMap<String, u64>,
     facts: Fields,
@@ -367,6 +374,7 @@ async fn walk<S: Summing>(
         violations.insert(Invariant::Conserved);
     }
     Ok(Walked {
+        unobserved: sums.ledger().unobserved.clone(),
         sums,
         scopes,
         unexplained,

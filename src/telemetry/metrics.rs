@@ -58,6 +58,19 @@ struct OfInvariant {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSlo {
+    slo: String,
+    tenant: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSloEvents {
+    slo: String,
+    tenant: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRequest {
     route: &'static str,
     status: u16,
@@ -79,11 +92,14 @@ pub struct Metrics {
     facts: Family<OfKind, Counter>,
     notifications: Family<OfUse, Counter>,
     usage_unexplained: Family<OfSource, Gauge>,
+    usage_unobserved: Family<OfSource, Gauge>,
     spool_bytes: Gauge,
     spool_batches: Gauge,
     unattributed_scopes: Gauge,
     invariant_violations: Family<OfInvariant, Counter>,
     http_requests: Family<OfRequest, Counter>,
+    slo_events: Family<OfSloEvents, Counter>,
+    slo_objective: Family<OfSlo, Gauge<f64, AtomicU64>>,
     /// By source and list: how the latest pass ended, and the latest watermark.
     latest: Mutex<BTreeMap<String, BTreeMap<String, Latest>>>,
 }
@@ -117,11 +133,14 @@ impl Metrics {
             facts: Family::default(),
             notifications: Family::default(),
             usage_unexplained: Family::default(),
+            usage_unobserved: Family::default(),
             spool_bytes: Gauge::default(),
             spool_batches: Gauge::default(),
             unattributed_scopes: Gauge::default(),
             invariant_violations: Family::default(),
             http_requests: Family::default(),
+            slo_events: Family::default(),
+            slo_objective: Family::default(),
             latest: Mutex::default(),
         };
         for invariant in Invariant::ALL {
@@ -130,7 +149,7 @@ impl Metrics {
             };
             drop(metrics.invariant_violations.get_or_create(&of));
         }
-        metrics.named_sources().named_program()
+        metrics.named_sources().named_program().named_slo()
     }
 
     /// Names what is about sources. The client appends `_total` to counters, `_info` to infos, and units.
@@ -174,6 +193,13 @@ impl Metrics {
         r.register("notifications", help, self.notifications.clone());
         let help = "Sightings in the current month that no event explains: where events and inventory differ";
         r.register("usage_unexplained", help, self.usage_unexplained.clone());
+        let help = "Seconds of the current month's usage lines that should have been observed and were not: gaps";
+        r.register_with_unit(
+            "usage_unobserved",
+            help,
+            Unit::Seconds,
+            self.usage_unobserved.clone(),
+        );
         self
     }
 
@@ -206,6 +232,44 @@ impl Metrics {
             self.http_requests.clone(),
         );
         self
+    }
+
+    /// Names what is about objectives.
+    fn named_slo(mut self) -> Self {
+        let r = &mut self.registry;
+        let help = "Events of an objective over slices that are settled, by outcome: good or bad";
+        r.register("slo_events", help, self.slo_events.clone());
+        let help = "The share of an objective's events that shall be good";
+        r.register("slo_objective_ratio", help, self.slo_objective.clone());
+        self
+    }
+
+    /// Events of an objective and tenant, so many good and bad ones more; with none it makes them known at 0. `tenant` is empty where all share one budget.
+    pub fn slo_events(&self, slo: &str, tenant: &str, good: u64, bad: u64) {
+        for (outcome, n) in [("good", good), ("bad", bad)] {
+            let of = OfSloEvents {
+                slo: slo.to_owned(),
+                tenant: tenant.to_owned(),
+                outcome,
+            };
+            self.slo_events.get_or_create(&of).inc_by(n);
+        }
+    }
+
+    /// The target of an objective and tenant, as (numerator, denominator).
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_arithmetic,
+        reason = "a gauge for people: nothing is compared with it"
+    )]
+    pub fn slo_objective(&self, slo: &str, tenant: &str, target: (u64, u64)) {
+        let of = OfSlo {
+            slo: slo.to_owned(),
+            tenant: tenant.to_owned(),
+        };
+        self.slo_objective
+            .get_or_create(&of)
+            .set(target.0 as f64 / target.1 as f64);
     }
 
     /// Makes a configured source known, so that one which was never reached shows as down.
@@ -307,6 +371,15 @@ impl Metrics {
                 source: source.to_owned(),
             })
             .set(level(sightings));
+    }
+
+    /// How much of a source's usage was not observed.
+    pub fn unobserved(&self, source: &str, seconds: i64) {
+        self.usage_unobserved
+            .get_or_create(&OfSource {
+                source: source.to_owned(),
+            })
+            .set(seconds);
     }
 
     /// What the spool holds.

@@ -57,6 +57,9 @@ fn touched() -> Metrics {
     m.pass(&pass("projects", Outcome::Complete, 1_793_000_001, 40));
     m.facts(&[fact("server"), fact("server"), fact("project")]);
     m.unexplained("lab", 5);
+    m.unobserved("lab", 90);
+    m.slo_events("server-boot", "acme", 3, 1);
+    m.slo_objective("server-boot", "acme", (99, 100));
     m.spool(4_096, 2);
     m.unattributed_scopes(1);
     m.violation(Invariant::Conserved);
@@ -207,6 +210,7 @@ fn every_name_of_the_contract_is_there() {
         "plimsoll_source_requests_total",
         "plimsoll_build_info",
         "plimsoll_usage_unexplained",
+        "plimsoll_usage_unobserved_seconds",
     ] {
         assert!(names.contains(name), "{name} is not in {names:?}");
     }

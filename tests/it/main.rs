@@ -20,6 +20,8 @@ mod order_free;
 mod outage;
 mod pages;
 mod prices;
+mod rules;
 mod simulate;
+mod slo;
 mod store;
 mod truth;

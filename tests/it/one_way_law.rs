@@ -10,27 +10,29 @@ use std::{fmt, fs, path::Path};
 /// Rooms -> the rooms that each of them may name. A room may always name itself; a room that is not here may not exist.
 const LAW: &[(&str, &str)] = &[
     ("domain", ""),
-    ("attribute fold rating", "domain"),
-    ("config telemetry net exposition", "domain"),
+    ("attribute fold rating slo", "domain"),
+    // `slo`: what definitions are validated into.
+    ("config", "domain slo"),
+    ("telemetry net exposition", "domain"),
     ("sources spool store", BELOW_SOURCES),
     ("periods", BELOW_PERIODS),
     ("export http cli", BELOW_PEOPLE),
     // Not `sources` and `exposition`: a made-up cloud that shared code with its reader would share its mistakes.
     (
         "simulate",
-        "domain attribute fold rating config telemetry net spool store periods",
+        "domain attribute fold rating slo config telemetry net spool store periods",
     ),
     ("app", EVERY_ROOM),
     // Arguments -> app.
     ("main", "app cli"),
 ];
 
-const BELOW_SOURCES: &str = "domain attribute fold rating config telemetry net exposition";
+const BELOW_SOURCES: &str = "domain attribute fold rating slo config telemetry net exposition";
 const BELOW_PERIODS: &str =
-    "domain attribute fold rating config telemetry net exposition sources spool store";
+    "domain attribute fold rating slo config telemetry net exposition sources spool store";
 const BELOW_PEOPLE: &str =
-    "domain attribute fold rating config telemetry net exposition sources spool store periods";
-const EVERY_ROOM: &str = "domain attribute fold rating config telemetry net exposition sources spool store \
+    "domain attribute fold rating slo config telemetry net exposition sources spool store periods";
+const EVERY_ROOM: &str = "domain attribute fold rating slo config telemetry net exposition sources spool store \
      periods export http cli simulate";
 
 /// What a room may name; `None` for what is no room.
@@ -40,7 +42,7 @@ fn law_of(room: &str) -> Option<&'static str> {
 }
 
 /// Rooms that take values and return values.
-const PURE: &[&str] = &["domain", "attribute", "fold", "rating"];
+const PURE: &[&str] = &["domain", "attribute", "fold", "rating", "slo"];
 
 /// What a pure room may not name, by the beginning of the path.
 const IMPURE: &[&str] = &[

@@ -4,6 +4,7 @@ mod books;
 mod hostile;
 mod judged;
 mod shipped;
+mod slo;
 
 use super::*;
 use crate::domain::{Tenancy, Ts, tenancy::Rule};

@@ -1,0 +1,177 @@
+//! Slices of a minute, and their sums.
+
+use crate::domain::Ts;
+use std::{collections::BTreeMap, ops::AddAssign};
+
+/// Seconds of a slice.
+pub const SLICE_S: i64 = 60;
+
+/// The number of the slice that holds a time, from 1970 on.
+#[must_use]
+pub const fn number(t: Ts) -> i64 {
+    t.second().div_euclid(SLICE_S)
+}
+
+/// What is known of a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// There were events.
+    Measured,
+    /// It was looked at, and there were none.
+    Empty,
+    /// Nobody looked.
+    Gap,
+}
+
+/// One slice of one objective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slice {
+    /// Which: see [`number`].
+    pub number: i64,
+    /// Good events.
+    pub good: u64,
+    /// Bad events.
+    pub bad: u64,
+    /// What is known of it.
+    pub state: State,
+}
+
+/// Sums of slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Good events.
+    pub good: u64,
+    /// Bad events.
+    pub bad: u64,
+    /// Slices with events.
+    pub measured: u64,
+    /// Slices without.
+    pub empty: u64,
+    /// Slices nobody looked at.
+    pub gap: u64,
+}
+
+impl Tally {
+    /// All events.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.good + self.bad
+    }
+
+    /// Slices that are known.
+    #[must_use]
+    pub const fn covered(&self) -> u64 {
+        self.measured + self.empty
+    }
+
+    /// Events to be expected in the gaps: as many a slice as in those that are known, rounded up; `None` where nothing is known.
+    #[must_use]
+    pub fn in_gaps(&self) -> Option<u64> {
+        if self.gap == 0 {
+            return Some(0);
+        }
+        let all = u128::from(self.events()) * u128::from(self.gap);
+        all.checked_div(u128::from(self.covered()))?;
+        u64::try_from(all.div_ceil(u128::from(self.covered()))).ok()
+    }
+}
+
+impl AddAssign<&Slice> for Tally {
+    fn add_assign(&mut self, s: &Slice) {
+        self.good += s.good;
+        self.bad += s.bad;
+        match s.state {
+            State::Measured => self.measured += 1,
+            State::Empty => self.empty += 1,
+            State::Gap => self.gap += 1,
+        }
+    }
+}
+
+/// All slices of `[from, to)` made of events (time, good): those at or after `settled` are gaps, for what happened there may not be known yet. Events outside
+/// are left out.
+pub fn slices(
+    events: impl IntoIterator<Item = (Ts, bool)>,
+    (from, to): (Ts, Ts),
+    settled: Ts,
+) -> impl Iterator<Item = Slice> {
+    let known = number(settled);
+    let mut counts: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for (t, good) in events {
+        let (g, b) = counts.entry(number(t)).or_default();
+        *(if good { g } else { b }) += 1;
+    }
+    (number(from)..number(to)).map(move |number| {
+        if number >= known {
+            return Slice {
+                number,
+                good: 0,
+                bad: 0,
+                state: State::Gap,
+            };
+        }
+        match counts.get(&number) {
+            Some(&(good, bad)) => Slice {
+                number,
+                good,
+                bad,
+                state: State::Measured,
+            },
+            None => Slice {
+                number,
+                good: 0,
+                bad: 0,
+                state: State::Empty,
+            },
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_fall_into_their_minutes_and_what_is_not_settled_is_a_gap() {
+        let t = Ts::from_second;
+        let events = [
+            (t(0), true),
+            (t(59), false),
+            (t(60), true),
+            (t(200), true),
+            (t(-1), true),
+        ];
+        let got: Vec<Slice> = slices(events, (t(0), t(300)), t(179)).collect();
+        let is = |number, good, bad, state| Slice {
+            number,
+            good,
+            bad,
+            state,
+        };
+        assert_eq!(
+            got,
+            [
+                is(0, 1, 1, State::Measured),
+                is(1, 1, 0, State::Measured),
+                is(2, 0, 0, State::Gap),
+                is(3, 0, 0, State::Gap),
+                is(4, 0, 0, State::Gap),
+            ]
+        );
+        let mut sum = Tally::default();
+        got.iter().for_each(|s| sum += s);
+        assert_eq!(
+            (sum.events(), sum.covered(), sum.gap, sum.in_gaps()),
+            (3, 2, 3, Some(5)),
+            "4.5 rounded up"
+        );
+        assert_eq!(
+            Tally {
+                gap: 1,
+                ..Tally::default()
+            }
+            .in_gaps(),
+            None
+        );
+    }
+}
