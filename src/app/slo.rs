@@ -46,7 +46,7 @@ pub(super) async fn slo(config: Config, command: &args::SloCommand) -> Result<u8
     // A backtest fills its windows first.
     let longest = slos.iter().map(|s| i64::from(s.window.nominal_s())).max();
     let since = period.from.plus_seconds(-longest.unwrap_or(0));
-    let events = Events::read(&asked.store, &asked.rules, since, asked.as_of).await?;
+    let events = Events::read(&asked.store, &asked.rules, &config, since, asked.as_of).await?;
     asked.store.close().await?;
     let whose = |tenant: &str| of.tenant.as_deref().is_none_or(|t| t == tenant);
     let about = cli::slo::About {
@@ -122,7 +122,7 @@ impl Counted {
             return Ok(());
         }
         let since = self.until.unwrap_or(now);
-        let events = Events::read(&parts.store, rules, since, now).await?;
+        let events = Events::read(&parts.store, rules, &parts.config, since, now).await?;
         let settled = Ts::from_second(number(events.settled) * SLICE_S);
         let from = self.until.unwrap_or(settled);
         let contracts = parts.config.tenancy.contracts.values().cloned();

@@ -2,6 +2,7 @@
 
 use super::usage::{Rules, UsageError, each_timeline, scopes};
 use crate::{
+    config::Config,
     domain::{
         Ts,
         fact::kind,
@@ -32,14 +33,20 @@ impl Events {
     pub async fn read(
         store: &Store,
         rules: &Rules,
+        config: &Config,
         since: Ts,
         as_of: Ts,
     ) -> Result<Self, UsageError> {
         let scopes = scopes(store, rules, as_of).await?;
         let watermarks = store.watermarks(as_of).await?;
+        // A cloud that is read no more holds nothing up.
+        let configured = |cloud: &String| {
+            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
+        };
         let of_servers = watermarks
             .iter()
-            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER));
+            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
+            .filter(|((cloud, _), _)| configured(cloud));
         let settled = of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN);
         let query = FactQuery {
             kinds: vec![kind::SERVER.to_owned()],
