@@ -73,8 +73,9 @@ impl Service {
             Self::Compute => at_version(endpoint, "v2.1"),
             // Before Yoga, the project is part of every address of Cinder.
             Self::Volume => with_project("v3"),
-            Self::Image | Self::LoadBalancer | Self::Share => at_version(endpoint, "v2"),
-            Self::Network => at_version(endpoint, "v2.0"),
+            Self::Image | Self::Share => at_version(endpoint, "v2"),
+            // Octavia calls its v2 so too.
+            Self::Network | Self::LoadBalancer => at_version(endpoint, "v2.0"),
             Self::ObjectStore => match account(endpoint, project) {
                 Some((above, _)) => above,
                 None => endpoint.clone(),

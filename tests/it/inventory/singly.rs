@@ -226,10 +226,10 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     };
     let all = json!({"loadbalancers": [balancer("a", "ACTIVE", json!("f1")), balancer("b", "ERROR", Json::Null), balancer("c", "PENDING_CREATE", json!("f2"))],
         "loadbalancers_links": []});
-    let lists = "/load-balancer/v2/lbaas/loadbalancers";
+    let lists = "/load-balancer/v2.0/lbaas/loadbalancers";
     cloud.answers(lists, 200, all.clone());
     cloud.answers(
-        "/load-balancer/v2/lbaas/flavors",
+        "/load-balancer/v2.0/lbaas/flavors",
         200,
         json!({"flavors": [{"id": "f1", "name": "large", "enabled": true}]}),
     );
@@ -266,12 +266,12 @@ async fn load_balancers_have_states_that_last_and_flavors_by_name() {
     );
     // A list of flavors that cannot be read for the moment is not taken for one that may not be.
     cloud.answers(lists, 200, all);
-    cloud.answers("/load-balancer/v2/lbaas/flavors", 500, json!({}));
+    cloud.answers("/load-balancer/v2.0/lbaas/flavors", 500, json!({}));
     failed(
         &cloud.collect().await["load_balancers"],
         &["/lbaas/flavors", "status 500"],
     );
-    cloud.answers("/load-balancer/v2/lbaas/flavors", 403, json!({}));
+    cloud.answers("/load-balancer/v2.0/lbaas/flavors", 403, json!({}));
     complete(&cloud.collect().await["load_balancers"], 3);
     assert_eq!(
         of(&cloud.facts, "a", Aspect::Flavor)[0].value,
@@ -287,7 +287,7 @@ async fn recorded_load_balancers_are_read() {
         ("loadbalancers", "octavia/loadbalancers"),
         ("flavors", "octavia/flavors"),
     ] {
-        cloud.answers(&format!("/v2/lbaas/{path}"), 200, recorded(name));
+        cloud.answers(&format!("/v2.0/lbaas/{path}"), 200, recorded(name));
     }
     complete(&cloud.collect().await["load_balancers"], 8);
     let active = "7f1075fb-8756-4581-b5b4-faa3e1f9817b";

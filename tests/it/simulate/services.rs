@@ -270,7 +270,7 @@ async fn octavia_manila_swift_and_placement_answer() {
         .await;
     assert_eq!(shares.headers()["x-openstack-manila-api-version"], "2.7");
     let shares: Value = shares.json().await.unwrap();
-    let real = capture("manila/shares-detail-2.7.json");
+    let real = capture("manila/shares-detail-all_tenants-2.7.json");
     let of = |v: &Value| shapes(v, "shares", &["metadata"]);
     assert!(
         of(&shares).is_subset(&of(&real)),
