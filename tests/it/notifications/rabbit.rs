@@ -173,6 +173,9 @@ fn end(mut child: Child) {
 
 impl Drop for Rabbit {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("RabbitMQ said:\n{}", self.log());
+        }
         self.children.drain(..).rev().for_each(end);
     }
 }
