@@ -49,6 +49,8 @@ pub(super) async fn collect(
     let parts = Parts::open(config, Clock::System).await?;
     let (stop, stopping) = watch::channel(false);
     let drainer = tokio::spawn(parts.drain(stopping));
+    // What the store is to remember must be in it: a list is never known to reach further than its facts.
+    delivered(&parts.spool).await?;
     let believed: BTreeSet<String> = believed.iter().cloned().collect();
     let mut reading = JoinSet::new();
     for source in parts.config.sources.clone() {

@@ -165,6 +165,8 @@ async fn source_loop(
 ) {
     let work = async {
         let name = config.name();
+        // What an earlier run left is delivered first: a list is never remembered to reach further than its facts.
+        parts.spool.drained().await;
         let memory = loop {
             match parts.store.memory(name).await {
                 Ok(m) => break m,

@@ -285,7 +285,7 @@ fn a_line_explains_itself_down_to_the_raw_object() {
     );
     let (code, _, err) = p.run(&["explain", "0000", "--month", "2026-10"]);
     assert!(
-        code == 1 && err.contains("no usage line has the id 0000"),
+        code == 1 && err.contains("no line has the id 0000"),
         "{code} {err}"
     );
 }

@@ -154,7 +154,7 @@ fn placement(path: &str) -> String {
 }
 
 fn balancer(path: &str) -> String {
-    at("OCTAVIA_PORT", &format!("/v2/lbaas{path}"))
+    at("OCTAVIA_PORT", &format!("/v2.0/lbaas{path}"))
 }
 
 fn share(path: &str) -> String {
@@ -192,7 +192,6 @@ fn lists() -> Vec<(String, &'static str, usize)> {
         (image("/images?limit=1000"), "images", 4),
         (placement("/resource_providers"), "resource_providers", 2),
         (balancer("/loadbalancers"), "loadbalancers", 2),
-        (balancer("/listeners"), "listeners", 2),
         (share("/shares/detail?all_tenants=1"), "shares", 2),
         (share("/snapshots/detail?all_tenants=1"), "snapshots", 0),
         (share("/types"), "share_types", 2),

@@ -32,8 +32,7 @@ fn policy(service: Service, path: &str) -> &'static str {
             "the policy rule os_compute_api:os-hypervisors:list (by default the role admin)"
         }
         Service::Compute => {
-            "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants, :show and os_compute_api:os-extended-server-attributes \
-             (by default the role admin)"
+            "the policy rules os_compute_api:servers:detail, :detail:get_all_tenants and :show (by default the role admin)"
         }
         Service::Volume if path.starts_with("/os-services") => {
             "the policy rule volume_extension:services:index (by default the role admin)"

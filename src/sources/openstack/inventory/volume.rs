@@ -30,7 +30,7 @@ const VOLUMES: List = List {
         turn: Turn::Marker,
         one: "/volumes",
         one_key: "volume",
-        read: |body, _| Volume::read(body).map(Some),
+        read: |body, _| Volume::read(body),
         hidden: Item::is_of_others,
     }),
 };
@@ -88,11 +88,19 @@ struct Volume {
     updated_at: Option<Ts>,
     #[serde(rename = "os-vol-tenant-attr:tenant_id")]
     owner: Option<String>,
+    migration_status: Option<String>,
 }
 
 impl Volume {
-    fn read(body: &str) -> Result<Item, String> {
+    /// `None`: where another volume is being moved to. Cinder makes it for a while, and it is that volume's room, counted there.
+    fn read(body: &str) -> Result<Option<Item>, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        if w.migration_status
+            .as_ref()
+            .is_some_and(|s| s.starts_with("target:"))
+        {
+            return Ok(None);
+        }
         let shown = [
             settled(&w.status).map(|s| (Aspect::State, Value::label(s))),
             Some(capacity(
@@ -106,14 +114,14 @@ impl Volume {
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
         ];
-        Ok(Item::new(
+        Ok(Some(Item::new(
             w.id,
             Some(w.created_at),
             w.updated_at,
             "creating",
             shown,
             body,
-        ))
+        )))
     }
 }
 
