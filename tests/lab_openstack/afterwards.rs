@@ -7,7 +7,10 @@ use crate::{
 };
 use plimsoll::{
     domain::{Aspect, Evidence, Fact, Timeline, Ts, UsageRow, ownership::Scopes},
-    fold::measure::{Sums, UNOBSERVED, Window},
+    fold::{
+        measure::{UNOBSERVED, Window},
+        sums::{Summing as _, Sums},
+    },
     periods::usage::{self, Rules},
 };
 use std::collections::BTreeMap;
@@ -42,18 +45,18 @@ impl Said {
             watermark: until,
             as_of: until,
         };
-        let mut sums = Sums::default();
+        let mut sums = Sums::new("lab");
         for t in self.servers.values() {
             sums.add(
-                t,
+                &t.life(),
                 usage::name_of(&t.life()),
                 &self.rules.meters,
                 &self.scopes,
                 &window,
             );
         }
-        assert!(sums.conserved() && !sums.overflowed);
-        sums.into_rows("lab")
+        assert!(sums.ledger.conserved() && !sums.ledger.overflowed);
+        sums.into_rows()
     }
 }
 

@@ -158,7 +158,8 @@ fn life(word: &str, lines: &[&Value], projects: &BTreeMap<String, String>) -> Li
             other => panic!("what does the action {other} change? {line}"),
         }
         let alive = life.steps.last().is_some_and(|s| s.held.is_some());
-        if !(begins && !alive || ends && alive || alive && now != before) {
+        let news = if alive { ends || now != before } else { begins };
+        if !news {
             continue;
         }
         let seen = next.map_or_else(|| ts(line, "at"), |l| ts(l, "at"));
