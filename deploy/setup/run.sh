@@ -48,7 +48,9 @@ else
   month=$(TZ=Europe/Stockholm date +%Y-%m)
   export PLIMSOLL_CONFIG=deploy/quickstart.yaml PLIMSOLL_DATA_DIR=data/quickstart/$month
   made=(simulate --scenario deploy/scenarios/small.yaml --seed 1)
-  "$bin" "${made[@]}" --month "$month" --until now
+  start "$bin" "${made[@]}" --month "$month" --until now
+  wait "${pids[-1]}"
+  pids=()
   start "$bin" "${made[@]}" --listen "$cloud"
   await "$cloud" "the made-up cloud"
   start "$bin" run

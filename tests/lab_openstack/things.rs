@@ -308,7 +308,8 @@ fn bounded(life: &Life, t: Option<&Timeline>, meter: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_notifications_every_change_is_where_it_was() {
     let lines = lines();
-    let store = Plimsoll::of("one").store().await;
+    let plimsoll = Plimsoll::of("one");
+    let store = plimsoll.store().await;
     for (word, of_kind, meter, events) in KINDS {
         let lives = lives(&lines, word);
         let found = timelines(&store, of_kind).await;
@@ -353,7 +354,8 @@ fn made_by_the_cloud(key: &ResourceKey) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_notifications_the_bound_holds() {
     let lines = lines();
-    let store = Plimsoll::of("blind").store().await;
+    let plimsoll = Plimsoll::of("blind");
+    let store = plimsoll.store().await;
     for (word, of_kind, meter, _) in KINDS {
         let found = timelines(&store, of_kind).await;
         let (mut seen, mut missed) = (0, 0);

@@ -36,6 +36,11 @@ for name in ('placement', 'glance', 'cinder', 'neutron', 'nova', 'octavia', 'man
               name=name, domain_id='default')
     for role in ('admin', 'service'):
         S.put(f'{URL}/projects/{proj}/users/{uid}/roles/{roles[role]}')
+# Swift's accounts are shown to an administrator of its resellers alone.
+admin = S.get(f'{URL}/users', params={'name': 'admin', 'domain_id': 'default'}).json()['users'][0]['id']
+home = S.get(f'{URL}/projects', params={'name': 'admin', 'domain_id': 'default'}).json()['projects'][0]['id']
+reseller = one('role', 'roles', {'name': 'ResellerAdmin'}, name='ResellerAdmin')
+S.put(f'{URL}/projects/{home}/users/{admin}/roles/{reseller}')
 h = 'http://127.0.0.1:'
 catalogue = {
     'placement': ('placement', ['placement'], h + E['PLACEMENT_PORT']),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run-tests.sh - brings the laboratory up, seeds it while plimsoll collects, then runs tests/lab_openstack against what happened and what was collected.
-# Four collectors read the same cloud at once: `one` and `two` all the time, at intervals of their own; `away` is stopped amid the changes and started again
-# when they are over; `blind` has no notifications. The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
+# Four collectors read the same cloud at once: `one` and `two` all the time, at intervals of their own, with notifications; `blind` without them; `away`
+# without them too, stopped amid the changes and started again when they are over. The lab stays up for the next run, unless CI is set or LAB_DOWN=1. Tests get `openstack-lab.sh env` and the variables below.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.."
 
@@ -25,7 +25,7 @@ start() { # number
   local n=${names[$1]} config
   config=$PLIMSOLL_LAB_DATA_DIR/$n.yaml
   sed "s/interval: 5s/interval: ${intervals[$1]}s/; s/:19469/:$(port "$1")/; s/plimsoll\.one/plimsoll.$n/" "$PLIMSOLL_LAB_CONFIG" >"$config"
-  if [[ $n == blind ]]; then sed -i '/^    notifications:/,/^        queue:/d' "$config"; fi
+  if [[ $n == away || $n == blind ]]; then sed -i '/^    notifications:/,/^        queue:/d' "$config"; fi
   setsid "$target/debug/plimsoll" run --config "$config" --data-dir "$PLIMSOLL_LAB_DATA_DIR/$n" >>"$(log "$1")" 2>&1 &
   collectors[$1]=$!
 }
