@@ -225,3 +225,33 @@ async fn where_a_volume_is_being_moved_to_is_not_counted() {
     complete(&passes["volumes"], 17);
     assert!(cloud.facts.iter().all(|f| f.key.resource != id));
 }
+
+/// What is done with a volume does not end it, and what was never seen idle was there all the same.
+#[tokio::test]
+async fn a_volume_that_is_being_backed_up_is_there() {
+    for (status, attached, state) in [
+        ("backing-up", false, Some("available")),
+        ("extending", true, Some("in-use")),
+        ("awaiting-transfer", false, Some("available")),
+        ("creating", false, None),
+        ("deleting", false, None),
+    ] {
+        let mut cloud = cinder().await;
+        let mut list = recorded("cinder/volumes-detail-all_tenants");
+        let one = &mut list["volumes"][0];
+        one["status"] = json!(status);
+        if attached {
+            one["attachments"] = json!([{"server_id": "s1"}]);
+        }
+        let id = one["id"].as_str().unwrap().to_owned();
+        cloud.answers(&volume("volumes/detail"), 200, list);
+        complete(&cloud.collect().await["volumes"], 17);
+        let told = of(&cloud.facts, &id, Aspect::State);
+        let sighted = told.iter().find(|f| f.evidence == Evidence::Sighting);
+        assert_eq!(
+            sighted.map(|f| &f.value),
+            state.map(Value::label).as_ref(),
+            "{status}"
+        );
+    }
+}

@@ -261,7 +261,10 @@ fn refused(admin: &Account) -> Vec<(&'static str, String, Option<Value>)> {
     let server = one(&compute("/servers?all_tenants=1"), "servers");
     let server = |p: &str| compute(&format!("/servers/{server}{p}"));
     let flavor = one(&compute("/flavors"), "flavors");
-    let disk = one(&volume("/volumes?all_tenants=1"), "volumes");
+    let disk = one(
+        &volume("/volumes?all_tenants=1&status=available"),
+        "volumes",
+    );
     let backup = one(&volume("/backups?all_tenants=1"), "backups");
     let net = one(&network("/networks"), "networks");
     let fip = one(&network("/floatingips"), "floatingips");

@@ -12,7 +12,7 @@ use super::{
     item::{Context, Item, capacity, label, owner},
 };
 use crate::domain::{Aspect, Ts, Value, fact::kind};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 pub(super) const OFFER: Offer = Offer {
     service: Service::Volume,
@@ -89,6 +89,19 @@ struct Volume {
     #[serde(rename = "os-vol-tenant-attr:tenant_id")]
     owner: Option<String>,
     migration_status: Option<String>,
+    #[serde(default)]
+    attachments: Vec<IgnoredAny>,
+}
+
+/// The state of a volume that something is done with: it is there, and holds what it held, however long that takes. `None` while it is made or deleted.
+fn busy(status: &str, attached: bool) -> Option<&'static str> {
+    match status {
+        "attaching" | "awaiting-transfer" | "backing-up" | "detaching" | "extending"
+        | "maintenance" | "reserved" | "restoring-backup" | "retyping" | "uploading" => {
+            Some(if attached { "in-use" } else { "available" })
+        }
+        _ => None,
+    }
 }
 
 impl Volume {
@@ -102,7 +115,9 @@ impl Volume {
             return Ok(None);
         }
         let shown = [
-            settled(&w.status).map(|s| (Aspect::State, Value::label(s))),
+            settled(&w.status)
+                .or_else(|| busy(&w.status, !w.attachments.is_empty()))
+                .map(|s| (Aspect::State, Value::label(s))),
             Some(capacity(
                 w.size,
                 w.volume_type.as_deref().unwrap_or_default(),
