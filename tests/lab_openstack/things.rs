@@ -229,23 +229,37 @@ fn exact(life: &Life, t: &Timeline, meter: &str) -> (usize, i64) {
         }
     }
     let mut most = 0;
-    let mut told = told.into_iter();
-    for step in &life.steps {
+    let is_so = |step: &Step, piece: Option<&Piece>| match (&step.held, piece) {
+        (Some(held), Some(p)) => {
+            held.level == p.level
+                && held.project == p.scope
+                && held
+                    .label
+                    .as_deref()
+                    .is_none_or(|l| meter == "share.capacity" || l == label(p))
+        }
+        (None, None) => true,
+        _ => false,
+    };
+    let mut told = told.into_iter().peekable();
+    for (step, next) in life
+        .steps
+        .iter()
+        .zip(life.steps.iter().skip(1).map(Some).chain([None]))
+    {
+        // What begins and ends within one second takes no time.
+        let over = |(at, piece): &(Ts, Option<&Piece>)| {
+            !is_so(step, *piece)
+                && at.0 <= step.seen.0 + SLACK_US
+                && next.is_some_and(|n| is_so(n, *piece))
+        };
+        if told.peek().is_some_and(over) {
+            continue;
+        }
         let Some((at, piece)) = told.next() else {
             fail(format!("{step:?} is missing"))
         };
-        let same = match (&step.held, piece) {
-            (Some(held), Some(p)) => {
-                held.level == p.level
-                    && held.project == p.scope
-                    && held
-                        .label
-                        .as_deref()
-                        .is_none_or(|l| meter == "share.capacity" || l == label(p))
-            }
-            (None, None) => true,
-            _ => false,
-        };
+        let same = is_so(step, piece);
         if !same {
             fail(format!("at {at} it is not as {step:?} says"));
         }
