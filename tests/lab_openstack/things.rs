@@ -3,7 +3,7 @@
 
 use crate::lab::{self, Plimsoll};
 use plimsoll::{
-    domain::{Meters, ResourceKey, Timeline, Ts, fact::kind, ownership::Scopes, usage::Piece},
+    domain::{Aspect, Meters, Timeline, Ts, fact::kind, ownership::Scopes, usage::Piece},
     fold::{self, measure},
     periods::usage,
     store::{FactQuery, Store},
@@ -228,6 +228,16 @@ fn exact(life: &Life, t: &Timeline, meter: &str) -> (usize, i64) {
             _ => fail(format!("a hole or an overlap after {}", p.start)),
         }
     }
+    if let ([first, .., last], []) = (life.steps.as_slice(), pieces.as_slice())
+        && last.held.is_none()
+        && last.asked.0 - first.seen.0 < SLACK_US
+        && t.spans(Aspect::State)
+            .last()
+            .is_some_and(|s| s.end.is_some())
+    {
+        // It may have begun and ended within one second, and it is known that it did.
+        return (life.steps.len(), 0);
+    }
     let mut most = 0;
     let is_so = |step: &Step, piece: Option<&Piece>| match (&step.held, piece) {
         (Some(held), Some(p)) => {
@@ -352,7 +362,7 @@ async fn with_notifications_every_change_is_where_it_was() {
         // Nothing is counted that nobody made, and nothing that never came to be.
         for (id, t) in &found {
             let wanted = lives.get(id).is_some_and(|l| !l.steps.is_empty());
-            let invented = made_by_the_cloud(&t.key);
+            let invented = made_by_the_cloud(t);
             assert!(
                 wanted || invented || counted(t, meter).is_empty(),
                 "{word} {id} is counted: {}",
@@ -367,9 +377,14 @@ async fn with_notifications_every_change_is_where_it_was() {
     store.close().await.unwrap();
 }
 
-/// What the lab itself made before the seed, and nobody asked for in the truth: base images, gateways' ports.
-fn made_by_the_cloud(key: &ResourceKey) -> bool {
-    matches!(key.kind.as_str(), kind::IMAGE | kind::PORT)
+/// What the truth does not tell of: base images and gateways' ports, which the lab made before the seed, and the volumes without a name that Nova makes for
+/// servers to boot from.
+fn made_by_the_cloud(t: &Timeline) -> bool {
+    match t.key.kind.as_str() {
+        kind::IMAGE | kind::PORT => true,
+        kind::VOLUME => usage::name_of(&t.life()).is_empty(),
+        _ => false,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
