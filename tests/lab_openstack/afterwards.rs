@@ -168,7 +168,14 @@ fn sizes(life: &Life, a: &Timeline, b: &Timeline) -> usize {
 fn rows(lives: &BTreeMap<String, Life>, one: &[UsageRow], other: &[UsageRow]) {
     let resized = |r: &UsageRow| lives.get(&r.resource).is_some_and(Life::resized);
     let offloaded = |r: &UsageRow| lives.get(&r.resource).is_some_and(Life::offloaded);
-    let (all, told) = (by_name(one), by_name(other));
+    // Of one that was deleted before it was scheduled, a list may have caught a glimpse: then its end is a gap, in which nothing is counted.
+    let scheduled = |rows: &[UsageRow]| -> Vec<UsageRow> {
+        let blind = |r: &&UsageRow| lives.get(&r.resource).is_some_and(Life::unscheduled);
+        assert!(rows.iter().filter(blind).all(|r| r.quantity == 0));
+        rows.iter().filter(|r| !blind(r)).cloned().collect()
+    };
+    let (one, other) = (scheduled(one), scheduled(other));
+    let (all, told) = (by_name(&one), by_name(&other));
     let mut short = 0;
     for (name, r) in &told {
         if !lives.contains_key(&r.resource) {

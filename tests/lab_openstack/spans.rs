@@ -50,14 +50,19 @@ async fn spans_are_what_the_seed_did() {
         if life.unscheduled() {
             // Nova may show it among the deleted ones, or nowhere.
             let states = servers.get(id).map_or(&[][..], |t| t.spans(Aspect::State));
-            let built = |s: &Span| s.value.as_ref().is_some_and(|k| k.label == "building");
+            // A list may have caught a glimpse of it, and nothing told of its end: a gap, in which nothing is counted.
+            let built = |s: &Span| s.value.as_ref().is_none_or(|k| k.label == "building");
             assert!(states.iter().all(built), "{}: {states:?}", life.name);
             assert!(
                 states.last().is_none_or(|s| s.end.is_some()),
                 "{} lives on: {states:?}",
                 life.name
             );
-            assert!(rows.is_empty(), "{} is to be paid for: {rows:?}", life.name);
+            assert!(
+                rows.iter().all(|r| r.quantity == 0 && r.observed_s == 0),
+                "{} is to be paid for: {rows:?}",
+                life.name
+            );
             continue;
         }
         let t = servers

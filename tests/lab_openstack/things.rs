@@ -233,7 +233,7 @@ fn exact(life: &Life, t: &Timeline, meter: &str) -> (usize, i64) {
         && last.asked.0 - first.seen.0 < SLACK_US
         && t.spans(Aspect::State)
             .last()
-            .is_some_and(|s| s.end.is_some())
+            .is_none_or(|s| s.end.is_some())
     {
         // It may have begun and ended within one second, and it is known that it did.
         return (life.steps.len(), 0);
