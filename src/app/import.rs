@@ -53,6 +53,8 @@ pub(super) async fn import(config: Config, file: &Path) -> Result<u8> {
     let parts = Parts::open(config, clock).await?;
     let (stop, stopping) = watch::channel(false);
     let drainer = tokio::spawn(parts.drain(stopping));
+    // What an earlier import left in the spool is known too: events are held against all of it.
+    collect::delivered(&parts.spool).await?;
     let mut known = 0;
     let mut wrong = Vec::new();
     for (source, lines) in &by_source {
