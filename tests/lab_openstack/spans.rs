@@ -5,10 +5,10 @@ use crate::{
     truth::{self, Change, GONE, Life},
 };
 use plimsoll::{
-    domain::{Aspect, Outcome, Period, Span, Timeline, Ts, UsageRow},
+    domain::{Aspect, Outcome, Pass, Period, Span, Timeline, Ts, UsageRow},
     periods::usage::{self, Rules},
 };
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// Nova's clock counts whole seconds.
 const SLACK_US: i64 = 1_000_000;
@@ -21,14 +21,32 @@ struct Found {
     table: String,
 }
 
+/// Each list's last pass is complete. One of the others may not be: services refuse an administrator while they load their policies.
+fn every_list_is_read(passes: &mut [Pass]) {
+    passes.sort_by_key(|p| p.started);
+    let mut lists: BTreeMap<&str, Vec<&Pass>> = BTreeMap::new();
+    for p in passes.iter() {
+        lists.entry(&p.list).or_default().push(p);
+    }
+    for (list, passes) in lists {
+        let doubtful: Vec<_> = passes
+            .iter()
+            .filter(|p| p.outcome != Outcome::Complete)
+            .map(|p| &p.error)
+            .collect();
+        let last = passes.last().map(|p| p.outcome);
+        assert_eq!(last, Some(Outcome::Complete), "{list}: {doubtful:?}");
+        let refused = doubtful.iter().all(|e| e.contains("status 403"));
+        assert!(refused && doubtful.len() <= 1, "{list}: {doubtful:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_are_what_the_seed_did() {
     let one = Plimsoll::of("one");
     let store = one.store().await;
-    let passes = lab::passes(&store).await;
-    for p in &passes {
-        assert_eq!(p.outcome, Outcome::Complete, "{}: {}", p.list, p.error);
-    }
+    let mut passes = lab::passes(&store).await;
+    every_list_is_read(&mut passes);
     let lives = truth::lives();
     let servers = lab::servers(&store).await;
     let watermark = lab::reaches(&store).await;
