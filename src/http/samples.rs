@@ -1,6 +1,7 @@
 //! Made-up months for the tests of pages and routes.
 
 use super::{Board, Figures, overview::Reasons};
+use crate::periods::differences::Differences;
 use crate::{
     config::{Config, Credentials, Http, Metering, OpenStack, Secret, Source, Store, StoreAt},
     domain::{
@@ -350,6 +351,7 @@ pub(super) fn figures(servers: &[Server<'_>], priced: bool) -> Figures {
         usage,
         unpriced: vec![],
         reasons: Reasons::new(),
+        differences: Differences::default(),
     }
 }
 
