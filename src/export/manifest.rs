@@ -166,7 +166,12 @@ impl Manifest {
         Ok(format!("{}\n", serde_json::to_string_pretty(self)?).into_bytes())
     }
 
-    pub(super) fn new(format: &str, month: &str, about: About, files: Vec<FileEntry>) -> Result<Self, ExportError> {
+    pub(super) fn new(
+        format: &str,
+        month: &str,
+        about: About,
+        files: Vec<FileEntry>,
+    ) -> Result<Self, ExportError> {
         let mut all = Vec::new();
         for file in &files {
             add(&mut all, &file.meters)?;
@@ -200,7 +205,9 @@ pub(super) fn add(sums: &mut Vec<MeterSum>, more: &[MeterSum]) -> Result<(), Exp
         let place = sums.binary_search_by(|s| (&s.meter, &s.unit).cmp(&(&m.meter, &m.unit)));
         match place {
             Ok(i) => {
-                let sum = number(&sums[i])?.checked_add(number(m)?).ok_or_else(overflow)?;
+                let sum = number(&sums[i])?
+                    .checked_add(number(m)?)
+                    .ok_or_else(overflow)?;
                 sums[i].rows += m.rows;
                 sums[i].quantity = sum.to_string();
             }

@@ -5,13 +5,16 @@
 //! of the files what they need to know.
 
 mod files;
+mod focus;
 mod format;
+mod lines;
 mod manifest;
 mod names;
 mod profile;
 mod row;
 pub mod rules;
 mod sink;
+mod table;
 mod writer;
 
 use crate::{
@@ -28,9 +31,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use format::Format;
+pub use format::{Format, Provider};
 pub use manifest::{About, BookEntry, Closed, FileEntry, Manifest, MeterSum, Money, sums};
-pub use profile::shipped as shipped_profile;
 pub use row::{COLUMNS, Row};
 pub use writer::{Lot, Writer};
 
@@ -155,7 +157,7 @@ pub fn write(export: &Export<'_>, format: &Format, out: &Path) -> Result<Written
     let account = export.account();
     let shares = account.shares()?;
     let payers: Vec<Payer> = shares.keys().cloned().collect();
-    let mut writer = Writer::new(out, &period, format, &payers)?;
+    let mut writer = Writer::new(out, export.period, format, &payers)?;
     for (payer, share) in &shares {
         let charges: Vec<Charge> = account.charges(share).collect();
         let rows = share.rows.iter().map(|&i| &export.usage().rows[i]);
@@ -163,7 +165,9 @@ pub fn write(export: &Export<'_>, format: &Format, out: &Path) -> Result<Written
             payer,
             meters: sums(rows)?,
             charges: &charges,
-            currency: export.priced.map(|p| (p.book.currency.as_str(), p.book.decimals)),
+            currency: export
+                .priced
+                .map(|p| (p.book.currency.as_str(), p.book.decimals)),
         })?;
     }
     writer.finish(export.about())

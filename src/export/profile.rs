@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     Charge,
-    money::{Rational, Rounding, round_to_text},
+    money::{Rational, round_to_text},
     profile::{Cell, LineEnd, Lines, Number, Profile, Text},
 };
 use num_bigint::BigInt;
@@ -54,17 +54,17 @@ impl<'p> Profiled<'p> {
         let cells = line.iter().map(|c| match c {
             Content::Text(t) => text(t).into_owned(),
             Content::Number(None, _) => String::new(),
-            Content::Number(Some(n), decimals) => self.number(n, *decimals),
+            Content::Number(Some(n), decimals) => number_text(self.profile, n, *decimals),
         });
         self.csv.write_record(cells).map_err(csv_error)
     }
+}
 
-    fn number(&self, value: &Rational, decimals: u32) -> String {
-        let number = round_to_text(value, decimals, self.profile.rounding);
-        match self.profile.decimal {
-            '.' => number,
-            sign => number.replace('.', &sign.to_string()),
-        }
+fn number_text(profile: &Profile, value: &Rational, decimals: u32) -> String {
+    let number = round_to_text(value, decimals, profile.rounding);
+    match profile.decimal {
+        '.' => number,
+        sign => number.replace('.', &sign.to_string()),
     }
 }
 
@@ -175,37 +175,5 @@ fn number(c: &Charge, field: Number) -> (Option<Rational>, u32) {
         Number::ExactAmount => (money(c.exact.clone()), DECIMALS),
         Number::Observed => (whole(c.observed_s.into()), 0),
         Number::Expected => (whole(c.expected_s.into()), 0),
-    }
-}
-
-/// The profile that ships: a line for each project and kind of thing, as many portals of Nordic providers write them.
-#[must_use]
-pub fn shipped() -> Profile {
-    use crate::domain::profile::{Column, Files};
-    let column = |name: &str, cell| Column {
-        name: name.to_owned(),
-        cell,
-    };
-    Profile {
-        name: "contracts".to_owned(),
-        files: Files::Contract,
-        extension: "csv".to_owned(),
-        lines: Lines::Summed,
-        unsold: false,
-        header: true,
-        separator: b';',
-        decimal: '.',
-        bom: true,
-        line_end: LineEnd::Crlf,
-        rounding: Rounding::HalfUp,
-        columns: vec![
-            column("# Customer", Cell::Text(Text::Tenant)),
-            column("ContractNumber", Cell::Text(Text::Contract)),
-            column("Project", Cell::Text(Text::Project)),
-            column("ResourceType", Cell::Text(Text::Sku)),
-            column("Quantity", Cell::Number(Number::PricedQuantity, None)),
-            column("Unit", Cell::Text(Text::PricedUnit)),
-            column("Cost", Cell::Number(Number::Amount, None)),
-        ],
     }
 }

@@ -2,12 +2,10 @@
 
 use super::{
     About, ExportError, FileEntry, Format, Manifest, MeterSum, Money, Payer, Written,
-    files::Staging,
-    manifest, names,
-    sink::Sink,
+    files::Staging, manifest, names, sink::Sink,
 };
 use crate::domain::{
-    Charge,
+    Charge, Period,
     charge::Class,
     money::{Exact, Rational, exact_sum, exact_text, units_to_text},
 };
@@ -31,7 +29,7 @@ pub struct Lot<'a> {
 pub struct Writer<'f> {
     staging: Staging,
     format: &'f Format,
-    month: String,
+    period: &'f Period,
     names: Vec<String>,
     files: Vec<FileEntry>,
     all: Option<All<'f>>,
@@ -60,23 +58,23 @@ impl<'f> Writer<'f> {
     /// [`ExportError`].
     pub fn new(
         out: &Path,
-        month: &str,
+        period: &'f Period,
         format: &'f Format,
         payers: &[Payer],
     ) -> Result<Self, ExportError> {
         let staging = Staging::new(out)?;
         let mut writer = Self {
-            names: names::of(month, payers.iter(), format.extension()),
+            names: names::of(&period.to_string(), payers.iter(), format.extension()),
             files: Vec::with_capacity(payers.len()),
-            month: month.to_owned(),
+            period,
             all: None,
             staging,
             format,
         };
         if format.in_one() {
-            let name = format!("{month}.{}", format.extension());
+            let name = format!("{period}.{}", format.extension());
             writer.all = Some(All {
-                sink: format.open(writer.staging.create(&name)?)?,
+                sink: format.open(writer.staging.create(&name)?, period)?,
                 entry: entry(name, &(String::new(), String::new())),
                 sums: Sums::default(),
             });
@@ -95,7 +93,7 @@ impl<'f> Writer<'f> {
             return all.sums.add(lot);
         }
         let name = self.names[self.files.len()].clone();
-        let mut sink = self.format.open(self.staging.create(&name)?)?;
+        let mut sink = self.format.open(self.staging.create(&name)?, self.period)?;
         let mut sums = Sums::default();
         sums.add(lot)?;
         let rows = sink.lines(lot.charges)?;
@@ -125,7 +123,12 @@ impl<'f> Writer<'f> {
                 ..all.entry
             });
         }
-        let manifest = Manifest::new(self.format.as_str(), &self.month, about, self.files)?;
+        let manifest = Manifest::new(
+            self.format.as_str(),
+            &self.period.to_string(),
+            about,
+            self.files,
+        )?;
         let mut file = self.staging.create(Manifest::NAME)?;
         file.all(&manifest.bytes()?)?;
         file.finish()?;

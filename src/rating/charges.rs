@@ -306,15 +306,12 @@ fn list_of(line: &Line, item: &Item, price: &Price, book: &PriceBook) -> Option<
     item.terms?;
     book.prices()
         .filter(|(i, _)| i.terms.is_none() && i.sku == item.sku && i.covers(line.from, line.to))
-        .find(|(_, p)| {
-            p.scheme == Scheme::Flat && p.unit == price.unit && p.period == price.period
-        })
+        .find(|(_, p)| p.scheme == Scheme::Flat && p.unit == price.unit && p.period == price.period)
         .map(|(_, p)| quoted(p, Part::Whole))
 }
 
 /// Who pays for a row; what nobody owns is together.
-#[must_use]
-pub fn payer_of(row: &UsageRow) -> Payer {
+fn payer_of(row: &UsageRow) -> Payer {
     if row.tenant == UNATTRIBUTED {
         (UNATTRIBUTED.to_owned(), String::new())
     } else {

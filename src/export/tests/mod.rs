@@ -1,5 +1,8 @@
 //! Tests of exports: whole files as they are, and what foreign names may not do.
 
+mod focus;
+mod profiles;
+
 use super::*;
 use crate::domain::{
     Ts, UsageRow,
@@ -121,7 +124,12 @@ fn rated(metered: &Metered) -> Rated {
     rating::rate(metered, &book(), &october(), &BTreeMap::new()).unwrap()
 }
 
-fn export(usage: &Usage, priced: bool, format: &Format, out: &Path) -> Result<Written, ExportError> {
+fn export(
+    usage: &Usage,
+    priced: bool,
+    format: &Format,
+    out: &Path,
+) -> Result<Written, ExportError> {
     let (book, period) = (book(), october());
     let metered = Metered::undated(usage.clone());
     let rated = rated(&metered);
