@@ -89,6 +89,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             exceptions: BTreeMap::new(),
         },
         prices: priced.then_some(book),
+        delivery: crate::config::Delivery::default(),
         slo: crate::config::Slos::default(),
         http: Http {
             listen: "127.0.0.1:0".parse().unwrap(),
