@@ -1,8 +1,10 @@
 //! The configuration, validated: what the other rooms are given.
 
 mod openstack;
+mod rgw;
 
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
@@ -89,6 +91,8 @@ pub enum StoreAt {
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
 }
 
 impl Source {
@@ -97,6 +101,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Rgw(r) => &r.name,
         }
     }
 }
@@ -107,6 +112,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Rgw(r) => r.interval_s,
         }
     }
 
@@ -115,6 +121,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 
@@ -123,6 +130,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 }
