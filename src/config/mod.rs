@@ -29,8 +29,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Delivery, Http, MeterRules, Metering, Notifications, OpenStack, Secret,
-    Slos, Source, Store, StoreAt,
+    Config, Credentials, Delivery, Http, MeterRules, Metering, Notifications, OpenStack, Rgw,
+    Secret, Slos, Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;

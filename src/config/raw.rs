@@ -4,6 +4,7 @@ mod delivery;
 mod meters;
 mod notifications;
 mod openstack;
+mod rgw;
 
 pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
@@ -12,6 +13,7 @@ pub(super) use delivery::{
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -208,6 +210,8 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// A zone of Ceph's object gateways.
+    Rgw(Box<Rgw>),
 }
 
 impl Source {
@@ -215,6 +219,7 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Rgw(s) => &s.name,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Judges sources, a file a kind.
 
 pub(super) mod openstack;
+mod rgw;
 
 use super::{checker::Checker, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
@@ -31,11 +32,14 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             );
         }
         names.entry(raw.name().to_owned()).or_insert(i);
-        sources.extend(match &raw {
+        let judged = match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
-        });
+            raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
+        };
+        sources.extend(judged.map(|s| (path, s)));
     }
-    sources
+    rgw::apart(c, &sources);
+    sources.into_iter().map(|(_, s)| s).collect()
 }

@@ -1,8 +1,10 @@
 //! The configuration, validated: what the other rooms are given.
 
 mod openstack;
+mod rgw;
 
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
@@ -97,10 +99,16 @@ pub enum StoreAt {
 }
 
 /// A source.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and they are read once"
+)]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
 }
 
 impl Source {
@@ -109,6 +117,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Rgw(r) => &r.name,
         }
     }
 }
@@ -119,6 +128,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Rgw(r) => r.interval_s,
         }
     }
 
@@ -127,6 +137,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 
@@ -135,6 +146,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 }

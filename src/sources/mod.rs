@@ -1,7 +1,11 @@
 //! The clouds we read, behind one closed set of variants.
 
 pub mod events;
+mod item;
 pub mod openstack;
+pub mod rgw;
+mod run;
+mod whole;
 
 use crate::{
     config,
@@ -147,6 +151,10 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// The usage log of a zone of Ceph's object gateways.
+    RgwLog(Box<rgw::UsageLog>),
+    /// What the buckets of such a zone hold.
+    RgwBuckets(Box<rgw::Buckets>),
 }
 
 /// What became of messages.
@@ -182,6 +190,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
         }
     }
 
@@ -192,6 +201,8 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::RgwLog(r) => r.name(),
+            Self::RgwBuckets(r) => r.name(),
         }
     }
 
@@ -202,6 +213,8 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::RgwLog(r) => r.interval(),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
@@ -212,14 +225,15 @@ impl Source {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) => None,
+            Self::OpenStack(_) | Self::Inventory(_) | Self::RgwLog(_) | Self::RgwBuckets(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -230,6 +244,8 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::RgwLog(r) => r.remember(memory),
+            Self::RgwBuckets(r) => r.remember(memory),
         }
     }
 
@@ -238,8 +254,9 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
-            // Nothing is missing from a queue.
-            Self::Notifications(_) => {}
+            Self::RgwBuckets(r) => r.believe(lists),
+            // Nothing is missing from a queue, or from a log.
+            Self::Notifications(_) | Self::RgwLog(_) => {}
         }
     }
 
@@ -249,6 +266,8 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::RgwLog(r) => r.collect(out).await,
+            Self::RgwBuckets(r) => r.collect(out).await,
         }
     }
 
@@ -258,6 +277,8 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::RgwLog(r) => r.check_online().await,
+            Self::RgwBuckets(r) => r.check_online().await,
         }
     }
 }

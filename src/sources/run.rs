@@ -1,6 +1,6 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::super::{Out, Parcel, SourceError};
+use super::{Out, Parcel, SourceError};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
     net::{Clock, Dated, Tally},
@@ -205,6 +205,13 @@ impl<'a> Run<'a> {
             skew_us: 0,
             by_server: false,
         });
+    }
+
+    /// Not everything until now has been read, but all until then.
+    pub(super) fn reaches_only(&mut self, t: Ts) {
+        if let Some(first) = &mut self.first {
+            first.since = t;
+        }
     }
 
     /// Says what was set aside in a pass that counts nevertheless.
