@@ -6,7 +6,7 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{events, openstack::fuzzed as openstack},
+    sources::{events, openstack::fuzzed as openstack, prometheus::fuzzed as prometheus},
     spool,
 };
 use std::path::Path;
@@ -46,6 +46,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("price_book", price_book),
     ("scenario", scenario),
     ("exposition", exposition),
+    ("metrics_page", prometheus::page),
+    ("metrics_answer", prometheus::answer),
     ("number", number),
 ];
 

@@ -3,10 +3,12 @@
 mod meters;
 mod notifications;
 mod openstack;
+mod prometheus;
 
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -200,6 +202,8 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// Metrics in the formats of Prometheus.
+    Prometheus(Box<Prometheus>),
 }
 
 impl Source {
@@ -207,6 +211,7 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Prometheus(s) => &s.name,
         }
     }
 }

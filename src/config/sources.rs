@@ -1,12 +1,19 @@
 //! Judges sources, a file a kind.
 
 pub(super) mod openstack;
+mod prometheus;
+
+pub(super) use prometheus::Known;
 
 use super::{checker::Checker, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
 
 /// Judges all sources. Those that cannot be used are left out; the problems say why.
-pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> Vec<Source> {
+pub(super) fn sources(
+    c: &mut Checker<'_>,
+    raw: Vec<raw::Part<raw::Source>>,
+    known: Known<'_>,
+) -> Vec<Source> {
     let path = Path::default().key("sources");
     if raw.is_empty() && c.sound(&path) {
         c.warn(
@@ -34,6 +41,9 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
         sources.extend(match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
+            }
+            raw::Source::Prometheus(raw) => {
+                prometheus::prometheus(c, raw, known, &path).map(Source::Prometheus)
             }
         });
     }

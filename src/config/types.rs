@@ -1,8 +1,12 @@
 //! The configuration, validated: what the other rooms are given.
 
 mod openstack;
+mod prometheus;
 
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use prometheus::{
+    HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
+};
 
 use super::Problem;
 use crate::domain::{
@@ -85,10 +89,16 @@ pub enum StoreAt {
 }
 
 /// A source.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and they are read once"
+)]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// Metrics that are scraped, or asked of a server.
+    Prometheus(Prometheus),
 }
 
 impl Source {
@@ -97,6 +107,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Prometheus(p) => &p.name,
         }
     }
 }
@@ -107,6 +118,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -115,6 +127,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -123,6 +136,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 }

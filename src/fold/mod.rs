@@ -7,11 +7,13 @@ mod amount;
 mod aspect;
 mod check;
 pub mod measure;
+mod reading;
 pub mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Broken, check, check_life};
+pub use reading::JOINED_S;
 
 use crate::domain::{
     Aspect, Evidence, Fact, Known, Life, ResourceKey, Span, Timeline, Ts, Value, fact::kind,
@@ -102,6 +104,10 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             unexplained.extend(contradicted);
             continue;
         }
+        if aspect == Aspect::Reading {
+            amounts.extend(reading::fold(of_aspect));
+            continue;
+        }
         let folded = aspect::fold(aspect, of_aspect);
         // Only where events are told can one be missing.
         if tells_changes(&key.kind, aspect)
@@ -122,6 +128,9 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             }
         }
     }
+    amounts.sort_by(|a, b| {
+        (a.start, a.end, &a.attrs, &a.because).cmp(&(b.start, b.end, &b.attrs, &b.because))
+    });
     Life {
         key,
         aspects,

@@ -26,7 +26,11 @@ pub struct ListRow {
 /// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
 #[must_use]
 pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
-    let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    let source = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    let o = match source {
+        Source::OpenStack(o) => o,
+        Source::Prometheus(p) => return Some(i64::from(p.recorded_every_s())),
+    };
     let each = match status.list.as_str() {
         "flavors" => o.full_interval_s,
         "projects" | "servers" => o.interval_s,

@@ -2,6 +2,8 @@
 
 pub mod events;
 pub mod openstack;
+pub mod prometheus;
+mod run;
 
 use crate::{
     config,
@@ -91,6 +93,14 @@ pub enum SourceError {
         /// The first one's error.
         first: String,
     },
+    /// A page of metrics, or an answer about them, cannot be used.
+    #[error("{url}: {why}")]
+    Metrics {
+        /// Where.
+        url: String,
+        /// What is wrong, and the way out.
+        why: String,
+    },
     /// A message broker did not do what it was asked.
     #[error("broker {address}: {why}")]
     Broker {
@@ -147,6 +157,10 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// One page of metrics.
+    Scraper(Box<prometheus::Scraper>),
+    /// Series of a server that keeps them.
+    Querier(Box<prometheus::Querier>),
 }
 
 /// What became of messages.
@@ -182,6 +196,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
     }
 
@@ -192,6 +207,8 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::Scraper(s) => s.name(),
+            Self::Querier(q) => q.name(),
         }
     }
 
@@ -202,6 +219,8 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::Scraper(s) => s.interval(),
+            Self::Querier(q) => q.interval(),
         }
     }
 
@@ -211,6 +230,8 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
+            Self::Scraper(s) => s.interval(),
+            Self::Querier(q) => q.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) => Duration::from_secs(365 * 86_400),
         }
@@ -219,7 +240,7 @@ impl Source {
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) => None,
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Scraper(_) | Self::Querier(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -230,6 +251,8 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            // What it reads needs nothing of what was.
+            Self::Scraper(_) | Self::Querier(_) => {}
         }
     }
 
@@ -238,8 +261,8 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
-            // Nothing is missing from a queue.
-            Self::Notifications(_) => {}
+            // Nothing is missing from a queue, nor does a page end anything.
+            Self::Notifications(_) | Self::Scraper(_) | Self::Querier(_) => {}
         }
     }
 
@@ -249,6 +272,8 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::Scraper(s) => s.collect(out).await,
+            Self::Querier(q) => q.collect(out).await,
         }
     }
 
@@ -258,6 +283,8 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::Scraper(s) => s.check_online().await,
+            Self::Querier(q) => q.check_online().await,
         }
     }
 }

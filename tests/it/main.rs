@@ -20,6 +20,7 @@ mod order_free;
 mod outage;
 mod pages;
 mod prices;
+mod prometheus;
 mod rules;
 mod simulate;
 mod slo;

@@ -3,6 +3,7 @@
 mod books;
 mod hostile;
 mod judged;
+mod metrics;
 mod shipped;
 mod slo;
 
@@ -25,6 +26,14 @@ fn judged(text: &str) -> Result<Config, Vec<Problem>> {
         &Overrides::default(),
         &env,
     )
+}
+
+/// A source that has to be an OpenStack region.
+fn region(source: &Source) -> &OpenStack {
+    match source {
+        Source::OpenStack(o) => o,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The problems of a text, each as a line.

@@ -18,7 +18,6 @@ mod keystone;
 mod notifications;
 mod pages;
 mod record;
-mod run;
 mod servers;
 mod service;
 mod session;
@@ -26,7 +25,7 @@ mod session;
 pub use inventory::Inventory;
 pub use notifications::Notifications;
 
-use super::{Finding, Out, Source, SourceError};
+use super::{Finding, Out, Source, SourceError, run};
 use crate::{
     config,
     domain::{Memory, Outcome, Pass, PassMode, fact::kind},
