@@ -245,6 +245,25 @@ impl Source {
         }
     }
 
+    /// What became of samples since this was last asked.
+    pub fn samples(&mut self) -> Option<prometheus::Samples> {
+        match self {
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => None,
+            Self::Scraper(s) => Some(s.samples()),
+            Self::Querier(q) => Some(q.samples()),
+        }
+    }
+
+    /// Before the first pass: readers of many like lists spread over the interval.
+    #[must_use]
+    pub fn offset(&self) -> Duration {
+        match self {
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => Duration::ZERO,
+            Self::Scraper(s) => s.offset(),
+            Self::Querier(q) => q.offset(),
+        }
+    }
+
     /// Takes the store's memory in place of its own: what another collector, or a person, has found since.
     pub fn remember(&mut self, memory: &Memory) {
         match self {

@@ -478,26 +478,16 @@ mod tests {
             include_str!("../../schemas/clickhouse/0001_facts.sql"),
             include_str!("../../schemas/clickhouse/0003_readings.sql")
         );
+        let has = |word: &str, number: i8| schema.contains(&format!("'{word}' = {number}"));
         for aspect in Aspect::ALL {
-            assert!(
-                schema.contains(&format!(
-                    "'{}' = {}",
-                    aspect.as_str(),
-                    aspect_number(aspect)
-                )),
-                "{aspect:?}"
-            );
-            assert_eq!(aspect_of(aspect_number(aspect)), Some(aspect));
+            let number = aspect_number(aspect);
+            assert!(has(aspect.as_str(), number), "{aspect:?}");
+            assert_eq!(aspect_of(number), Some(aspect));
         }
         for evidence in Evidence::ALL {
-            assert!(
-                schema.contains(&format!(
-                    "'{}' = {}",
-                    evidence.as_str(),
-                    evidence_number(evidence)
-                )),
-                "{evidence:?}"
-            );
+            let number = evidence_number(evidence);
+            assert!(has(evidence.as_str(), number), "{evidence:?}");
+            assert_eq!(evidence_of(number), Some(evidence));
         }
     }
 }

@@ -50,8 +50,27 @@ struct Shared {
 pub struct Scraper {
     shared: Arc<Shared>,
     target: config::Target,
+    offset: Duration,
     keeper: Keeper,
     recorded: Recorded,
+    samples: Samples,
+}
+
+/// What became of samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Samples {
+    /// They are readings.
+    pub read: u64,
+    /// They tell no value.
+    pub unread: u64,
+}
+
+impl Samples {
+    /// And so many readings more, and those that a pass could not read.
+    fn add(&mut self, read: usize, remarks: &Remarks) {
+        self.read += u64::try_from(read).unwrap_or(u64::MAX);
+        self.unread += remarks.count();
+    }
 }
 
 /// The last pass that was recorded: its end, how it came out, what it said.
@@ -84,16 +103,19 @@ pub fn open(
         client: Client::new(options, clock.clone())?,
         feeds: series::feeds(conf)?,
     });
-    let scraper = |target: &config::Target| Scraper {
-        shared: Arc::clone(&shared),
-        target: target.clone(),
-        keeper: Keeper::default(),
-        recorded: Recorded::default(),
-    };
     Ok(match &conf.from {
-        MetricsFrom::Targets(targets) => targets
-            .iter()
-            .map(|t| Source::Scraper(Box::new(scraper(t))))
+        MetricsFrom::Targets(targets) => (0..)
+            .zip(targets)
+            .map(|(i, target)| {
+                Source::Scraper(Box::new(Scraper {
+                    shared: Arc::clone(&shared),
+                    target: target.clone(),
+                    offset: shared.offset(i, targets.len()),
+                    keeper: Keeper::default(),
+                    recorded: Recorded::default(),
+                    samples: Samples::default(),
+                }))
+            })
             .collect(),
         MetricsFrom::Server(server) => (0..shared.feeds.len())
             .map(|feed| {
@@ -117,6 +139,12 @@ fn list_of(feeds: &[Feed], feed: usize) -> String {
 }
 
 impl Shared {
+    /// When the reader of this place among so many begins.
+    fn offset(&self, place: u32, of: usize) -> Duration {
+        let interval = Duration::from_secs(self.conf.interval_s.into());
+        interval * place / u32::try_from(of).unwrap_or(u32::MAX).max(1)
+    }
+
     /// A GET with what logs us in.
     fn request(&self, url: Url) -> Result<Request, NetError> {
         let request = Request::get(url);
@@ -219,6 +247,17 @@ impl Scraper {
         Duration::from_secs(self.shared.conf.interval_s.into())
     }
 
+    /// Before the first scrape: targets are spread over the interval.
+    #[must_use]
+    pub const fn offset(&self) -> Duration {
+        self.offset
+    }
+
+    /// What became of samples since this was last asked.
+    pub fn samples(&mut self) -> Samples {
+        std::mem::take(&mut self.samples)
+    }
+
     /// Reads the page once.
     pub async fn collect(&mut self, out: &Out) -> Vec<Pass> {
         let shared = Arc::clone(&self.shared);
@@ -227,6 +266,7 @@ impl Scraper {
             Ok((reply, mut page)) => {
                 run.answered(reply.date, page.samples);
                 let readings = std::mem::take(&mut page.readings);
+                let read = readings.len();
                 let remarks = &mut page.remarks;
                 let kept = self
                     .keeper
@@ -234,6 +274,7 @@ impl Scraper {
                         remarks.add(&r.series, "its time went back");
                     });
                 shared.add(&mut run, kept);
+                self.samples.add(read, &page.remarks);
                 Ok(page.remarks)
             }
             Err(e) => {

@@ -3,7 +3,7 @@
 //! Every reading lies on the grid of steps, so two collectors read the same; and after an outage what was missed is read then.
 
 use super::{
-    Recorded, Shared,
+    Recorded, Samples, Shared,
     answer::{self, Told},
     keep::Keeper,
     series::{Feed, Remarks},
@@ -31,7 +31,9 @@ pub struct Querier {
     keeper: Keeper,
     /// The last step that was read.
     reached: Option<Ts>,
+    offset: Duration,
     recorded: Recorded,
+    samples: Samples,
 }
 
 impl Querier {
@@ -49,7 +51,9 @@ impl Querier {
             list,
             keeper: Keeper::default(),
             reached,
+            offset: shared.offset(u32::try_from(feed).unwrap_or(0), shared.feeds.len()),
             recorded: Recorded::default(),
+            samples: Samples::default(),
         }
     }
 
@@ -63,6 +67,17 @@ impl Querier {
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_secs(self.shared.conf.interval_s.into())
+    }
+
+    /// Before the first reading: entries are spread over the interval.
+    #[must_use]
+    pub const fn offset(&self) -> Duration {
+        self.offset
+    }
+
+    /// What became of samples since this was last asked.
+    pub fn samples(&mut self) -> Samples {
+        std::mem::take(&mut self.samples)
     }
 
     fn feed(&self) -> &Feed {
@@ -89,13 +104,14 @@ impl Querier {
         let earliest = on_grid(last - i64::from(self.server.catch_up_s));
         let reached = self.reached.map_or(last, |t| on_grid(t.second()));
         let mut from = reached.clamp(earliest, last.max(earliest));
-        // What was read is known up to the last step, whatever came of the pass.
         let mut remarks = Remarks::default();
         let mut series = 0;
         loop {
             let to = last.min(from + (STEPS_MAX - 1) * step);
             let told = self.range(from, to, step, &run.tally).await?;
             series = series.max(told.series);
+            let read = told.at.values().map(Vec::len).sum();
+            self.samples.add(read, &told.remarks);
             remarks.join(told.remarks);
             let mut at = told.at;
             for second in (from..=to).step_by(usize::try_from(step).unwrap_or(1)) {
@@ -104,6 +120,7 @@ impl Querier {
                 let kept = self.keeper.page(&shared.feeds, readings, time, |_| {});
                 shared.add(run, kept);
             }
+            // Whatever comes of the rest.
             self.reached = Some(Ts::from_second(to));
             if to >= last {
                 break;
