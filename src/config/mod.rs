@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+pub mod delivery;
 mod leaf;
 mod openslo;
 mod problem;
@@ -28,9 +29,9 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Http, HttpLogin, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
-    MetricsServer, Notifications, OpenStack, Prometheus, Secret, SeriesOf, Slos, Source, Store,
-    StoreAt, Target,
+    Config, Credentials, Delivery, Http, HttpLogin, MeterRules, Metering, Metric, MetricOwner,
+    MetricsFrom, MetricsServer, Notifications, OpenStack, Prometheus, Secret, SeriesOf, Slos,
+    Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -158,6 +159,9 @@ fn sections(
     let slo = c
         .part(raw.slo, &top.key("slo"))
         .map(|s| slo::slo(c, s, zone));
+    let delivery = c
+        .part(raw.delivery, &top.key("delivery"))
+        .map(|d| delivery::delivery(c, d));
     Some(Config {
         path: c.file.clone(),
         store: store?,
@@ -167,6 +171,7 @@ fn sections(
         prices,
         http: http?,
         slo: slo?,
+        delivery: delivery?,
         warnings: Vec::new(),
     })
 }

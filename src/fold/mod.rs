@@ -74,7 +74,8 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             })
             .or_insert(fact);
     }
-    let life = life(key, by_id.iter().map(Told::of).collect());
+    let mut told: Vec<_> = by_id.iter().map(Told::of).collect();
+    let life = life(key, &mut told);
     let owned =
         |spans: &Vec<Span<&Known>>| spans.iter().map(|s| s.with(s.value.cloned())).collect();
     Timeline {
@@ -90,12 +91,17 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
     }
 }
 
-/// Folds what the facts of one resource tell: each id once, in any order.
+/// Folds what the facts of one resource tell: each id once, in any order. Sorts them by aspect.
 #[must_use]
-pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
+pub fn life<'a>(key: &'a ResourceKey, told: &mut [Told<'a>]) -> Life<'a> {
     told.sort_by_key(|f| f.aspect);
     let mut aspects = BTreeMap::new();
     let (mut amounts, mut unexplained) = (Vec::new(), Vec::new());
+    let ended = told
+        .iter()
+        .filter(|f| f.aspect == Aspect::State && is_exact(f.evidence) && *f.value == Value::Gone)
+        .map(|f| f.from.min(f.at))
+        .min();
     for of_aspect in told.chunk_by(|a, b| a.aspect == b.aspect) {
         let aspect = of_aspect[0].aspect;
         if aspect == Aspect::Amount {
@@ -108,7 +114,7 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             amounts.extend(reading::fold(of_aspect));
             continue;
         }
-        let folded = aspect::fold(aspect, of_aspect);
+        let folded = aspect::fold(aspect, of_aspect, ended);
         // Only where events are told can one be missing.
         if tells_changes(&key.kind, aspect)
             && of_aspect.iter().any(|f| f.evidence == Evidence::Event)
