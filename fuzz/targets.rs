@@ -6,7 +6,10 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{events, openstack::fuzzed as openstack, rgw::fuzzed as rgw},
+    sources::{
+        events, openstack::fuzzed as openstack, prometheus::fuzzed as prometheus,
+        rgw::fuzzed as rgw,
+    },
     spool,
 };
 use std::path::Path;
@@ -49,6 +52,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("price_book", price_book),
     ("scenario", scenario),
     ("exposition", exposition),
+    ("metrics_page", prometheus::page),
+    ("metrics_answer", prometheus::answer),
     ("number", number),
 ];
 

@@ -4,6 +4,7 @@ mod delivery;
 mod meters;
 mod notifications;
 mod openstack;
+mod prometheus;
 mod rgw;
 
 pub(super) use delivery::{
@@ -13,6 +14,7 @@ pub(super) use delivery::{
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
@@ -212,6 +214,8 @@ pub(super) enum Source {
     OpenStack(Box<OpenStack>),
     /// A zone of Ceph's object gateways.
     Rgw(Box<Rgw>),
+    /// Metrics in the formats of Prometheus.
+    Prometheus(Box<Prometheus>),
 }
 
 impl Source {
@@ -220,6 +224,7 @@ impl Source {
         match self {
             Self::OpenStack(s) => &s.name,
             Self::Rgw(s) => &s.name,
+            Self::Prometheus(s) => &s.name,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The configuration, validated: what the other rooms are given.
 
 mod openstack;
+mod prometheus;
 mod rgw;
 
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use prometheus::{
+    HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
+};
 pub use rgw::Rgw;
 
 use super::Problem;
@@ -109,6 +113,8 @@ pub enum Source {
     OpenStack(OpenStack),
     /// A zone of Ceph's object gateways.
     Rgw(Rgw),
+    /// Metrics that are scraped, or asked of a server.
+    Prometheus(Prometheus),
 }
 
 impl Source {
@@ -118,6 +124,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => &o.name,
             Self::Rgw(r) => &r.name,
+            Self::Prometheus(p) => &p.name,
         }
     }
 }
@@ -129,6 +136,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.interval_s,
             Self::Rgw(r) => r.interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -138,6 +146,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -147,6 +156,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 }
