@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+mod kubeconfig;
 mod leaf;
 mod openslo;
 mod problem;
@@ -28,8 +29,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Slos,
-    Source, Store, StoreAt,
+    Account, Ca, Config, Credentials, Http, Kubernetes, MeterRules, Metering, Notifications,
+    OpenStack, Secret, Slos, Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;

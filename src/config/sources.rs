@@ -1,8 +1,9 @@
 //! Judges sources, a file a kind.
 
+pub(super) mod kubernetes;
 pub(super) mod openstack;
 
-use super::{checker::Checker, problem::Path, raw, types::Source};
+use super::{checker::Checker, leaf::Seconds, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
 
 /// Judges all sources. Those that cannot be used are left out; the problems say why.
@@ -35,7 +36,28 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
+            raw::Source::Kubernetes(raw) => {
+                kubernetes::kubernetes(c, raw, &path).map(Source::Kubernetes)
+            }
         });
     }
     sources
+}
+
+/// Says that a key is missing, unless it is there and was refused, which is known then.
+fn missing(c: &mut Checker<'_>, path: &Path, key: &str, hint: &str) {
+    if !c.root.has(&path.key(key)) {
+        c.error(&path.key(key), "is missing", hint);
+    }
+}
+
+/// Full lists are asked for no more often than changes.
+fn full_is_rarer(c: &mut Checker<'_>, changes: &Seconds, full: &Seconds, path: &Path) {
+    if full.0 < changes.0 {
+        c.error(
+            &path.key("full_interval"),
+            format!("{full} is shorter than `interval` ({changes})"),
+            "full lists are the rarer ones",
+        );
+    }
 }

@@ -73,4 +73,8 @@ pub mod attr {
     pub const TAGS: &str = "tags";
     /// `true` or `false`.
     pub const ENABLED: &str = "enabled";
+    /// What stands before the name of a Kubernetes namespace's label.
+    pub const LABEL: &str = "label:";
+    /// What stands before the name of a Kubernetes namespace's annotation.
+    pub const ANNOTATION: &str = "annotation:";
 }

@@ -6,7 +6,7 @@ use super::{
     reach::{interval_s, is_stale, reaches_to},
 };
 use crate::{
-    config::{Config, Source},
+    config::Config,
     domain::Ts,
     store::ListStatus,
 };
@@ -70,9 +70,8 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
     let running_s = now.second() - started.second();
     let mut checks = Vec::new();
     for source in &config.sources {
-        let Source::OpenStack(o) = source;
-        let first = running_s <= i64::from(o.interval_s);
-        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == o.name).collect();
+        let first = running_s <= i64::from(source.interval_s());
+        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == source.name()).collect();
         own.sort_by(|a, b| a.list.cmp(&b.list));
         if own.is_empty() {
             let text = if first {
@@ -82,7 +81,7 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
             };
             checks.push(Check {
                 ok: first,
-                text: format!("source {}: {text}", o.name),
+                text: format!("source {}: {text}", source.name()),
             });
         }
         checks.extend(own.into_iter().map(|l| {

@@ -179,7 +179,7 @@ pub async fn each_timeline(
 /// When the store fails.
 pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, UsageError> {
     let query = FactQuery {
-        kinds: vec![kind::PROJECT.to_owned()],
+        kinds: kind::SCOPES.map(str::to_owned).to_vec(),
         ..FactQuery::all(as_of)
     };
     let mut scopes = Scopes::default();

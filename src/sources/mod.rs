@@ -1,7 +1,9 @@
 //! The clouds we read, behind one closed set of variants.
 
 pub mod events;
+pub mod kubernetes;
 pub mod openstack;
+mod run;
 
 use crate::{
     config,
@@ -147,6 +149,8 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// One list of a Kubernetes cluster, and the watch of it.
+    Kubernetes(Box<kubernetes::Kubernetes>),
 }
 
 /// What became of messages.
@@ -182,6 +186,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
         }
     }
 
@@ -192,6 +197,7 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::Kubernetes(k) => k.name(),
         }
     }
 
@@ -202,6 +208,7 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::Kubernetes(k) => k.interval(),
         }
     }
 
@@ -213,13 +220,14 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Kubernetes(k) => k.full_interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) => None,
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Kubernetes(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -230,6 +238,7 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::Kubernetes(k) => k.remember(memory),
         }
     }
 
@@ -240,6 +249,7 @@ impl Source {
             Self::Inventory(i) => i.believe(lists),
             // Nothing is missing from a queue.
             Self::Notifications(_) => {}
+            Self::Kubernetes(k) => k.believe(lists),
         }
     }
 
@@ -249,6 +259,7 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::Kubernetes(k) => k.collect(mode, out).await,
         }
     }
 
@@ -258,6 +269,7 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::Kubernetes(k) => k.check_online().await,
         }
     }
 }

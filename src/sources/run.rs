@@ -1,9 +1,11 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::super::{Out, Parcel, SourceError};
+use super::{Out, Parcel, SourceError};
 use crate::{
-    domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
-    net::{Clock, Dated, Tally},
+    domain::{
+        Aspect, Batch, Evidence, Fact, Memory, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value,
+    },
+    net::{Clock, Dated, NetError, Tally},
 };
 use std::collections::HashSet;
 use tokio::sync::oneshot;
@@ -31,6 +33,12 @@ pub(super) enum Fault {
 impl From<SourceError> for Fault {
     fn from(e: SourceError) -> Self {
         Self::Failed(e)
+    }
+}
+
+impl From<NetError> for Fault {
+    fn from(e: NetError) -> Self {
+        Self::Failed(e.into())
     }
 }
 
@@ -162,6 +170,11 @@ impl<'a> Run<'a> {
             .map_err(|_| SourceError::NotTaken)
     }
 
+    /// Facts that have not been handed on.
+    pub(super) fn waiting(&self) -> usize {
+        self.batch.facts.len()
+    }
+
     /// Keeps an object that no fact came of.
     pub(super) fn set_aside(&mut self, body: &str) {
         self.keep(body);
@@ -232,4 +245,30 @@ impl<'a> Run<'a> {
         }
         self.row
     }
+}
+
+/// Ends a pass; a complete one moves its list's watermark.
+pub(super) async fn finish(memory: &mut Memory, run: Run<'_>, result: Result<(), Fault>) -> Pass {
+    let pass = run.end(result).await;
+    match pass.outcome {
+        Outcome::Complete => {
+            memory.watermarks.insert(pass.list.clone(), pass.watermark);
+            if pass.mode == PassMode::Full {
+                memory
+                    .full_watermarks
+                    .insert(pass.list.clone(), pass.watermark);
+            }
+            tracing::debug!(
+                source = pass.cloud,
+                list = pass.list,
+                items = pass.items,
+                facts = pass.facts,
+                "pass complete"
+            );
+        }
+        Outcome::Failed | Outcome::Suspect => {
+            tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
+        }
+    }
+    pass
 }
