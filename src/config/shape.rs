@@ -154,6 +154,14 @@ impl Shape<'_> {
                 }
             };
         }
+        if has_type(resolved, "boolean") {
+            let read = matches!(text, "true" | "false").then_some(text == "true");
+            if read.is_none() {
+                let what = "is neither true nor false".to_owned();
+                self.report(out, at, path, what, &self.hint(schema, ""));
+            }
+            return read.map(Value::Bool);
+        }
         let (min, max) = (
             resolved["minimum"].as_i64().unwrap_or(0),
             resolved["maximum"].as_i64().unwrap_or(i64::MAX),
@@ -314,12 +322,13 @@ impl Shape<'_> {
             words.dedup();
             return words.join(" or ");
         }
-        let word = ["object", "array", "string"]
+        let word = ["object", "array", "string", "boolean"]
             .into_iter()
             .find(|t| has_type(resolved, t));
         match word {
             Some("object") => "a mapping",
             Some("array") => "a list",
+            Some("boolean") => "true or false",
             Some(_) => "text",
             None => "a whole number",
         }
@@ -388,7 +397,9 @@ fn kind_fits(schema: &Value, node: &Node) -> bool {
     match node.data {
         Data::Map(_) => has_type(schema, "object"),
         Data::Seq(_) => has_type(schema, "array"),
-        Data::Text { .. } => has_type(schema, "string") || has_type(schema, "integer"),
+        Data::Text { .. } => ["string", "integer", "boolean"]
+            .iter()
+            .any(|t| has_type(schema, t)),
     }
 }
 

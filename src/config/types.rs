@@ -88,6 +88,10 @@ pub enum StoreAt {
 
 /// A source.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are as many of them as there are sources"
+)]
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),

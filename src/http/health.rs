@@ -5,11 +5,7 @@ use super::{
     number::duration,
     reach::{interval_s, is_stale, reaches_to},
 };
-use crate::{
-    config::Config,
-    domain::Ts,
-    store::ListStatus,
-};
+use crate::{config::Config, domain::Ts, store::ListStatus};
 use std::{fmt::Write as _, time::Duration};
 
 /// The store has this long to answer a probe.

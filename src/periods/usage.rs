@@ -404,7 +404,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .collect();
         if told.is_empty() {
             return BTreeSet::from([format!(
-                "project {scope} was never listed by Keystone of {source}: `plimsoll check --online` says whether projects can be read"
+                "{scope} was never among the projects or namespaces of {source}: `plimsoll check --online` says whether they can be read"
             )]);
         }
         told

@@ -52,7 +52,9 @@ fn networks_are_public_by_a_pattern() {
     let wrong = problems(&with("'('")).join("\n");
     assert!(wrong.contains("sources[0].public_networks"), "{wrong}");
     let right = judged(&with("provider-.*")).unwrap();
-    let Source::OpenStack(source) = &right.sources[0];
+    let Source::OpenStack(source) = &right.sources[0] else {
+        panic!("{right:?}")
+    };
     assert_eq!(source.public_networks.as_deref(), Some("provider-.*"));
 }
 
@@ -283,7 +285,9 @@ fn brokers_have_queues_of_their_own_and_defaults() {
         "{url: amqps://rabbit/nova%2Fcell1, username: u, password: {env: OS_PASSWORD}}",
     ))
     .unwrap();
-    let Source::OpenStack(source) = &config.sources[0];
+    let Source::OpenStack(source) = &config.sources[0] else {
+        panic!("{config:?}")
+    };
     let b = &source.notifications[0];
     assert_eq!(
         (b.host.as_str(), b.port, b.vhost.as_str(), b.tls),

@@ -3,6 +3,7 @@
 mod books;
 mod hostile;
 mod judged;
+mod kubernetes;
 mod shipped;
 mod slo;
 

@@ -19,7 +19,10 @@ fn the_commented_example_is_accepted_and_shows_every_key() {
     // What it calls defaults are the defaults.
     let bare = judged(SOUND).unwrap();
     let (Source::OpenStack(shown), Source::OpenStack(default)) =
-        (&config.sources[0], &bare.sources[0]);
+        (&config.sources[0], &bare.sources[0])
+    else {
+        panic!("{config:?}")
+    };
     let tuned = |o: &OpenStack| {
         let numbers = (
             o.interval_s,
@@ -79,7 +82,9 @@ fn the_quickstart_needs_no_environment() {
         FilePath::new("elsewhere"),
         "as the command line says, from the working directory"
     );
-    let Source::OpenStack(sim) = &config.sources[0];
+    let Source::OpenStack(sim) = &config.sources[0] else {
+        panic!("{config:?}")
+    };
     let Credentials::Password {
         password, username, ..
     } = &sim.credentials

@@ -22,6 +22,7 @@ mod request;
 mod resources;
 mod session;
 mod thing;
+mod volumes;
 mod watch;
 
 use super::{
@@ -262,7 +263,8 @@ impl Kubernetes {
             .get(self.what.list)
             .copied()
             .filter(|from| *from < to);
-        let lost = from.map(|from| event(from, Value::Unknown));
+        // What was there at `from` itself is known.
+        let lost = from.map(|from| event(Ts(from.0 + 1), Value::Unknown));
         let drafts = lost.into_iter().chain([event(to, Value::label("watched"))]);
         run.add(kind::WATCH, self.what.list, drafts, None);
         if let Some(from) = from {
@@ -310,3 +312,6 @@ impl Faults {
         Err(SourceError::Items { list, count, first }.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,7 +233,11 @@ impl Pod {
             .condition("PodResizePending")
             .is_some_and(|c| c.reason.as_deref() == Some("Infeasible"));
         Asked {
-            containers: with(&self.spec.containers, &self.status.container_statuses, infeasible),
+            containers: with(
+                &self.spec.containers,
+                &self.status.container_statuses,
+                infeasible,
+            ),
             init: with(
                 &self.spec.init_containers,
                 &self.status.init_container_statuses,

@@ -16,6 +16,9 @@ pub(super) enum BadQuantity {
     TooLarge(String),
 }
 
+/// Reads a quantity in one base unit.
+pub(super) type Read = fn(&str) -> Result<i64, BadQuantity>;
+
 /// Longest text that is read: the API's own numbers have some twenty characters.
 const LENGTH_MAX: usize = 64;
 /// Largest power of ten that is looked at; beyond it nothing fits.

@@ -1,6 +1,6 @@
 //! The lists that are read of a cluster, and how their items become facts.
 
-use super::{objects, pod, thing::Thing};
+use super::{objects, pod, thing::Thing, volumes};
 use crate::domain::fact::kind;
 use regex::Regex;
 
@@ -50,12 +50,12 @@ pub(super) const RESOURCES: [Resource; 8] = [
     core("namespaces", kind::NAMESPACE, false, objects::namespace),
     core("nodes", kind::NODE, false, objects::node),
     core("pods", kind::POD, true, pod::read),
-    core("persistentvolumeclaims", kind::CLAIM, true, objects::claim),
+    core("persistentvolumeclaims", kind::CLAIM, true, volumes::claim),
     core(
         "persistentvolumes",
         kind::PERSISTENT_VOLUME,
         false,
-        objects::volume,
+        volumes::volume,
     ),
     Resource {
         group: "storage.k8s.io",
@@ -64,7 +64,7 @@ pub(super) const RESOURCES: [Resource; 8] = [
             "storageclasses",
             kind::STORAGE_CLASS,
             false,
-            objects::storage_class,
+            volumes::storage_class,
         )
     },
     Resource {
