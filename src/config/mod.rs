@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+pub mod delivery;
 mod kubeconfig;
 mod leaf;
 mod openslo;
@@ -29,8 +30,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Account, Ca, Config, Credentials, Http, Kubernetes, MeterRules, Metering, Notifications,
-    OpenStack, Secret, Slos, Source, Store, StoreAt,
+    Account, Ca, Config, Credentials, Delivery, Http, Kubernetes, MeterRules, Metering,
+    Notifications, OpenStack, Rgw, Secret, Slos, Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -154,6 +155,9 @@ fn sections(
     let slo = c
         .part(raw.slo, &top.key("slo"))
         .map(|s| slo::slo(c, s, zone));
+    let delivery = c
+        .part(raw.delivery, &top.key("delivery"))
+        .map(|d| delivery::delivery(c, d));
     Some(Config {
         path: c.file.clone(),
         store: store?,
@@ -163,6 +167,7 @@ fn sections(
         prices,
         http: http?,
         slo: slo?,
+        delivery: delivery?,
         warnings: Vec::new(),
     })
 }

@@ -11,6 +11,14 @@ pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
 pub(super) use tenancy::{Listed, Rule, Tenancy};
+mod delivery;
+mod rgw;
+
+pub(super) use delivery::{
+    Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
+    Lines as ProfileLines, RawColumn, RawProfile,
+};
+pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -72,6 +80,9 @@ pub(super) struct Plimsoll {
     /// What is promised. Default: nothing.
     #[serde(default)]
     pub(super) slo: Part<SloSection>,
+    /// What files look like that others are given. Default: the forms that ship.
+    #[serde(default)]
+    pub(super) delivery: Part<Delivery>,
 }
 
 /// What is promised.
@@ -206,6 +217,8 @@ pub(super) enum Source {
     OpenStack(Box<OpenStack>),
     /// A Kubernetes cluster.
     Kubernetes(Box<Kubernetes>),
+    /// A zone of Ceph's object gateways.
+    Rgw(Box<Rgw>),
 }
 
 impl Source {
@@ -214,6 +227,7 @@ impl Source {
         match self {
             Self::OpenStack(s) => &s.name,
             Self::Kubernetes(s) => &s.name,
+            Self::Rgw(s) => &s.name,
         }
     }
 }

@@ -155,12 +155,21 @@ impl Shape<'_> {
             };
         }
         if has_type(resolved, "boolean") {
-            let read = matches!(text, "true" | "false").then_some(text == "true");
-            if read.is_none() {
-                let what = "is neither true nor false".to_owned();
-                self.report(out, at, path, what, &self.hint(schema, ""));
+            let word = match text {
+                "true" if plain => Some(true),
+                "false" if plain => Some(false),
+                _ => None,
+            };
+            if word.is_none() {
+                self.report(
+                    out,
+                    at,
+                    path,
+                    "is not true or false",
+                    "write it without quotes",
+                );
             }
-            return read.map(Value::Bool);
+            return word.map(Value::Bool);
         }
         let (min, max) = (
             resolved["minimum"].as_i64().unwrap_or(0),

@@ -2,6 +2,7 @@
 
 pub(super) mod kubernetes;
 pub(super) mod openstack;
+mod rgw;
 
 use super::{checker::Checker, leaf::Seconds, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
@@ -32,16 +33,19 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             );
         }
         names.entry(raw.name().to_owned()).or_insert(i);
-        sources.extend(match &raw {
+        let judged = match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
             raw::Source::Kubernetes(raw) => {
                 kubernetes::kubernetes(c, raw, &path).map(Source::Kubernetes)
             }
-        });
+            raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
+        };
+        sources.extend(judged.map(|s| (path, s)));
     }
-    sources
+    rgw::apart(c, &sources);
+    sources.into_iter().map(|(_, s)| s).collect()
 }
 
 /// Says that a key is missing, unless it is there and was refused, which is known then.

@@ -2,14 +2,17 @@
 
 mod kubernetes;
 mod openstack;
+mod rgw;
 
 pub use kubernetes::{Account, Ca, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
+    profile::Profile,
 };
 use crate::slo::{Exclusion, Slo};
 use chrono_tz::Tz;
@@ -37,8 +40,19 @@ pub struct Config {
     pub http: Http,
     /// What is promised.
     pub slo: Slos,
+    /// What files look like.
+    pub delivery: Delivery,
     /// What somebody should look at, though it is accepted.
     pub warnings: Vec<Problem>,
+}
+
+/// What files look like that others are given.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    /// Who provides, publishes and issues, in the words of FOCUS.
+    pub provider: Option<String>,
+    /// Forms of CSV, the shipped one among them.
+    pub profiles: Vec<Profile>,
 }
 
 /// What is promised.
@@ -87,16 +101,18 @@ pub enum StoreAt {
 }
 
 /// A source.
-#[derive(Debug, Clone)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "there are as many of them as there are sources"
+    reason = "there are few, and they are read once"
 )]
+#[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
     /// A Kubernetes cluster.
     Kubernetes(Kubernetes),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
 }
 
 impl Source {
@@ -106,6 +122,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => &o.name,
             Self::Kubernetes(k) => &k.name,
+            Self::Rgw(r) => &r.name,
         }
     }
 }
@@ -117,6 +134,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.interval_s,
             Self::Kubernetes(k) => k.interval_s,
+            Self::Rgw(r) => r.interval_s,
         }
     }
 
@@ -127,6 +145,7 @@ impl Source {
             Self::OpenStack(o) => o.inventory_interval_s,
             // Whatever it lists it also watches.
             Self::Kubernetes(k) => k.interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 
@@ -136,6 +155,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
             Self::Kubernetes(k) => k.full_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 }

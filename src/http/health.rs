@@ -66,8 +66,9 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
     let running_s = now.second() - started.second();
     let mut checks = Vec::new();
     for source in &config.sources {
+        let name = source.name();
         let first = running_s <= i64::from(source.interval_s());
-        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == source.name()).collect();
+        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == name).collect();
         own.sort_by(|a, b| a.list.cmp(&b.list));
         if own.is_empty() {
             let text = if first {
@@ -77,7 +78,7 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
             };
             checks.push(Check {
                 ok: first,
-                text: format!("source {}: {text}", source.name()),
+                text: format!("source {name}: {text}"),
             });
         }
         checks.extend(own.into_iter().map(|l| {

@@ -1,7 +1,7 @@
 //! The one HTTP client: TLS, timeouts, body cap, retries, counts. Every request of the program to a cloud goes through it.
 
 use super::{
-    Clock, NetError, Request, redact,
+    Clock, Identity, NetError, Request, redact,
     stream::{Opened, Stream},
 };
 use crate::domain::Ts;
@@ -38,16 +38,6 @@ pub struct Options {
     pub backoff_min: Duration,
     /// Longest wait, whatever `Retry-After` says.
     pub retry_after_max: Duration,
-}
-
-/// A client's certificate and its key (PEM), which no format string prints.
-#[derive(Clone)]
-pub struct Identity(pub Vec<u8>);
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[identity]")
-    }
 }
 
 impl Options {
@@ -98,6 +88,13 @@ impl Tally {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// And these.
+    pub fn add(&self, other: &Self) {
+        self.requests.fetch_add(other.requests(), Ordering::Relaxed);
+        self.retries.fetch_add(other.retries(), Ordering::Relaxed);
+        self.bytes.fetch_add(other.bytes(), Ordering::Relaxed);
     }
 }
 

@@ -8,11 +8,11 @@ mod request;
 mod stream;
 pub mod tls;
 
-pub use client::{Client, Dated, Identity, Options, Reply, Tally};
+pub use client::{Client, Dated, Options, Reply, Tally};
 pub use clock::Clock;
 pub use error::NetError;
 pub use redact::{excerpt, shown_url};
-pub use request::Request;
+pub use request::{Identity, Request};
 pub use stream::{Next, Opened, Stream};
 
 #[cfg(test)]

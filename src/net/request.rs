@@ -85,3 +85,13 @@ impl Request {
         self
     }
 }
+
+/// A client's certificate and its key (PEM), which no format string prints.
+#[derive(Clone)]
+pub struct Identity(pub Vec<u8>);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[identity]")
+    }
+}

@@ -1,9 +1,12 @@
 //! The clouds we read, behind one closed set of variants.
 
 pub mod events;
+mod item;
 pub mod kubernetes;
 pub mod openstack;
+pub mod rgw;
 mod run;
+mod whole;
 
 use crate::{
     config,
@@ -151,6 +154,10 @@ pub enum Source {
     Notifications(Box<openstack::Notifications>),
     /// One list of a Kubernetes cluster, and the watch of it.
     Kubernetes(Box<kubernetes::Kubernetes>),
+    /// The usage log of a zone of Ceph's object gateways.
+    RgwLog(Box<rgw::UsageLog>),
+    /// What the buckets of such a zone hold.
+    RgwBuckets(Box<rgw::Buckets>),
 }
 
 /// What became of messages.
@@ -187,6 +194,7 @@ impl Source {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
             config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
+            config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
         }
     }
 
@@ -198,6 +206,8 @@ impl Source {
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
             Self::Kubernetes(k) => k.name(),
+            Self::RgwLog(r) => r.name(),
+            Self::RgwBuckets(r) => r.name(),
         }
     }
 
@@ -209,6 +219,8 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
             Self::Kubernetes(k) => k.interval(),
+            Self::RgwLog(r) => r.interval(),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
@@ -219,7 +231,8 @@ impl Source {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::RgwBuckets(r) => r.interval(),
             Self::Kubernetes(k) => k.full_interval(),
         }
     }
@@ -227,7 +240,11 @@ impl Source {
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Kubernetes(_) => None,
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_)
+            | Self::Kubernetes(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -239,6 +256,8 @@ impl Source {
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
             Self::Kubernetes(k) => k.remember(memory),
+            Self::RgwLog(r) => r.remember(memory),
+            Self::RgwBuckets(r) => r.remember(memory),
         }
     }
 
@@ -247,8 +266,9 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
-            // Nothing is missing from a queue.
-            Self::Notifications(_) => {}
+            Self::RgwBuckets(r) => r.believe(lists),
+            // Nothing is missing from a queue, or from a log.
+            Self::Notifications(_) | Self::RgwLog(_) => {}
             Self::Kubernetes(k) => k.believe(lists),
         }
     }
@@ -260,6 +280,8 @@ impl Source {
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
             Self::Kubernetes(k) => k.collect(mode, out).await,
+            Self::RgwLog(r) => r.collect(out).await,
+            Self::RgwBuckets(r) => r.collect(out).await,
         }
     }
 
@@ -270,6 +292,8 @@ impl Source {
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
             Self::Kubernetes(k) => k.check_online().await,
+            Self::RgwLog(r) => r.check_online().await,
+            Self::RgwBuckets(r) => r.check_online().await,
         }
     }
 }

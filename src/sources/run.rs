@@ -2,9 +2,7 @@
 
 use super::{Out, Parcel, SourceError};
 use crate::{
-    domain::{
-        Aspect, Batch, Evidence, Fact, Memory, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value,
-    },
+    domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
     net::{Clock, Dated, NetError, Tally},
 };
 use std::collections::HashSet;
@@ -220,6 +218,13 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Not everything until now has been read, but all until then.
+    pub(super) fn reaches_only(&mut self, t: Ts) {
+        if let Some(first) = &mut self.first {
+            first.since = t;
+        }
+    }
+
     /// Says what was set aside in a pass that counts nevertheless.
     pub(super) fn remark(&mut self, remark: String) {
         self.row.error = remark;
@@ -245,30 +250,4 @@ impl<'a> Run<'a> {
         }
         self.row
     }
-}
-
-/// Ends a pass; a complete one moves its list's watermark.
-pub(super) async fn finish(memory: &mut Memory, run: Run<'_>, result: Result<(), Fault>) -> Pass {
-    let pass = run.end(result).await;
-    match pass.outcome {
-        Outcome::Complete => {
-            memory.watermarks.insert(pass.list.clone(), pass.watermark);
-            if pass.mode == PassMode::Full {
-                memory
-                    .full_watermarks
-                    .insert(pass.list.clone(), pass.watermark);
-            }
-            tracing::debug!(
-                source = pass.cloud,
-                list = pass.list,
-                items = pass.items,
-                facts = pass.facts,
-                "pass complete"
-            );
-        }
-        Outcome::Failed | Outcome::Suspect => {
-            tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
-        }
-    }
-    pass
 }

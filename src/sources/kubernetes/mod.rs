@@ -27,7 +27,8 @@ mod watch;
 
 use super::{
     Finding, Out, Source, SourceError,
-    run::{Draft, Fault, Run, finish},
+    run::{Draft, Fault, Run},
+    whole::finish,
 };
 use crate::{
     config,

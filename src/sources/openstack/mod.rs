@@ -26,8 +26,9 @@ pub use inventory::Inventory;
 pub use notifications::Notifications;
 
 use super::{
-    Finding, Out, Source, SourceError,
-    run::{self, Fault, Run, finish},
+    Finding, Out, Source, SourceError, item,
+    run::{self, Fault, Run},
+    whole::{self, finish},
 };
 use crate::{
     config,
