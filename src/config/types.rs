@@ -1,9 +1,11 @@
 //! The configuration, validated: what the other rooms are given.
 
+mod kubernetes;
 mod openstack;
 mod prometheus;
 mod rgw;
 
+pub use kubernetes::{Account, Ca, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
 pub use prometheus::{
     HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
@@ -111,6 +113,8 @@ pub enum StoreAt {
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A Kubernetes cluster.
+    Kubernetes(Kubernetes),
     /// A zone of Ceph's object gateways.
     Rgw(Rgw),
     /// Metrics that are scraped, or asked of a server.
@@ -123,6 +127,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Kubernetes(k) => &k.name,
             Self::Rgw(r) => &r.name,
             Self::Prometheus(p) => &p.name,
         }
@@ -135,6 +140,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
@@ -145,6 +151,8 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            // Whatever it lists it also watches.
+            Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
@@ -155,6 +163,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Kubernetes(k) => k.full_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }

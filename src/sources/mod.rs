@@ -2,6 +2,7 @@
 
 pub mod events;
 mod item;
+pub mod kubernetes;
 pub mod openstack;
 pub mod prometheus;
 pub mod rgw;
@@ -160,6 +161,8 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// One list of a Kubernetes cluster, and the watch of it.
+    Kubernetes(Box<kubernetes::Kubernetes>),
     /// The usage log of a zone of Ceph's object gateways.
     RgwLog(Box<rgw::UsageLog>),
     /// What the buckets of such a zone hold.
@@ -203,6 +206,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
             config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
             config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
@@ -215,6 +219,7 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::Kubernetes(k) => k.name(),
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
             Self::Scraper(s) => s.name(),
@@ -229,6 +234,7 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::Kubernetes(k) => k.interval(),
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
             Self::Scraper(s) => s.interval(),
@@ -247,32 +253,24 @@ impl Source {
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
             Self::RgwBuckets(r) => r.interval(),
+            Self::Kubernetes(k) => k.full_interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_)
-            | Self::Scraper(_)
-            | Self::Querier(_) => None,
             Self::Notifications(n) => Some(n.told()),
+            _ => None,
         }
     }
 
     /// What became of samples since this was last asked.
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::Notifications(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_) => None,
             Self::Scraper(s) => Some(s.samples()),
             Self::Querier(q) => Some(q.samples()),
+            _ => None,
         }
     }
 
@@ -280,13 +278,9 @@ impl Source {
     #[must_use]
     pub fn offset(&self) -> Duration {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::Notifications(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_) => Duration::ZERO,
             Self::Scraper(s) => s.offset(),
             Self::Querier(q) => q.offset(),
+            _ => Duration::ZERO,
         }
     }
 
@@ -296,6 +290,7 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::Kubernetes(k) => k.remember(memory),
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
@@ -311,6 +306,7 @@ impl Source {
             Self::RgwBuckets(r) => r.believe(lists),
             // Nothing is missing from a queue or from a log, nor does a page end anything.
             Self::Notifications(_) | Self::RgwLog(_) | Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Kubernetes(k) => k.believe(lists),
         }
     }
 
@@ -320,6 +316,7 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::Kubernetes(k) => k.collect(mode, out).await,
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
             Self::Scraper(s) => s.collect(out).await,
@@ -333,6 +330,7 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::Kubernetes(k) => k.check_online().await,
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
             Self::Scraper(s) => s.check_online().await,

@@ -4,6 +4,7 @@ mod books;
 mod delivery;
 mod hostile;
 mod judged;
+mod kubernetes;
 mod metrics;
 mod rgw;
 mod shipped;
