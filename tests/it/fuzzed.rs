@@ -92,6 +92,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             all.push(b"tx00000bfb330aa9bb66441-006b03f4e9-1032-default".into());
             all
         }
+        "k8s_quantity" => ["250m", "1.5Gi", "12e3", "125293548Ki", "0.1", "7n"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
+        "k8s_pod" => kubernetes("pods-acme-prod"),
+        "k8s_namespace" => kubernetes("namespaces"),
+        "k8s_node" => kubernetes("nodes"),
+        "k8s_claim" => kubernetes("persistentvolumeclaims"),
+        "k8s_volume" => kubernetes("persistentvolumes"),
+        "k8s_service" => kubernetes("services"),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -130,6 +139,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             .into(),
         other => panic!("no seeds for {other}"),
     }
+}
+
+fn kubernetes(list: &str) -> Vec<Vec<u8>> {
+    items(&format!("tests/captures/kubernetes/{list}.json"), "items")
 }
 
 /// One recorded message of each type, as sent.
