@@ -87,6 +87,7 @@ pub(super) async fn seed_things(store: &Store) {
         bytes: 1,
         error: String::new(),
         collector: "test".into(),
+        cursor: String::new(),
     };
     let fact = |host: &str, aspect, value| Fact {
         key: ResourceKey {
