@@ -6,7 +6,7 @@ use super::{
     run::{Draft, Fault, Run},
 };
 use crate::{
-    domain::{Aspect, Evidence, Memory, Outcome, Pass, PassMode, Ts, Value},
+    domain::{Aspect, Evidence, Memory, Outcome, Pass, PassMode, Ts, Value, fact},
     net::Dated,
 };
 
@@ -38,10 +38,13 @@ impl List {
     pub(super) async fn take(
         self,
         memory: &mut Memory,
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         date: Dated,
         run: &mut Run<'_>,
     ) -> Result<(), SourceError> {
+        if self.kind == fact::kind::ROUTER {
+            items.iter_mut().for_each(|i| i.wait_for_size(date.at));
+        }
         let listed = memory.full_watermarks.get(self.name).copied();
         let open = memory.open.entry(self.kind.to_owned()).or_default();
         for item in &items {
