@@ -157,10 +157,8 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
-    /// One page of metrics.
-    Scraper(Box<prometheus::Scraper>),
-    /// Series of a server that keeps them.
-    Querier(Box<prometheus::Querier>),
+    /// One page of metrics, or what is asked of a server that keeps them.
+    Metrics(Box<prometheus::Reader>),
 }
 
 /// What became of messages.
@@ -207,8 +205,7 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
-            Self::Scraper(s) => s.name(),
-            Self::Querier(q) => q.name(),
+            Self::Metrics(m) => m.name(),
         }
     }
 
@@ -219,8 +216,7 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
-            Self::Scraper(s) => s.interval(),
-            Self::Querier(q) => q.interval(),
+            Self::Metrics(m) => m.interval(),
         }
     }
 
@@ -230,8 +226,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
-            Self::Scraper(s) => s.interval(),
-            Self::Querier(q) => q.interval(),
+            Self::Metrics(m) => m.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) => Duration::from_secs(365 * 86_400),
         }
@@ -240,7 +235,7 @@ impl Source {
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Scraper(_) | Self::Querier(_) => None,
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Metrics(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -249,8 +244,7 @@ impl Source {
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
             Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => None,
-            Self::Scraper(s) => Some(s.samples()),
-            Self::Querier(q) => Some(q.samples()),
+            Self::Metrics(m) => Some(m.samples()),
         }
     }
 
@@ -259,8 +253,7 @@ impl Source {
     pub fn offset(&self) -> Duration {
         match self {
             Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => Duration::ZERO,
-            Self::Scraper(s) => s.offset(),
-            Self::Querier(q) => q.offset(),
+            Self::Metrics(m) => m.offset(),
         }
     }
 
@@ -271,7 +264,7 @@ impl Source {
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
             // What it reads needs nothing of what was.
-            Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Metrics(_) => {}
         }
     }
 
@@ -281,7 +274,7 @@ impl Source {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
             // Nothing is missing from a queue, nor does a page end anything.
-            Self::Notifications(_) | Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Notifications(_) | Self::Metrics(_) => {}
         }
     }
 
@@ -291,8 +284,7 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
-            Self::Scraper(s) => s.collect(out).await,
-            Self::Querier(q) => q.collect(out).await,
+            Self::Metrics(m) => m.collect(out).await,
         }
     }
 
@@ -302,8 +294,7 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
-            Self::Scraper(s) => s.check_online().await,
-            Self::Querier(q) => q.check_online().await,
+            Self::Metrics(m) => m.check_online().await,
         }
     }
 }
