@@ -30,7 +30,7 @@ pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
     Config, Credentials, Delivery, Http, HttpLogin, MeterRules, Metering, Metric, MetricOwner,
-    MetricsFrom, MetricsServer, Notifications, OpenStack, Prometheus, Secret, SeriesOf, Slos,
+    MetricsFrom, MetricsServer, Notifications, OpenStack, Prometheus, Rgw, Secret, SeriesOf, Slos,
     Source, Store, StoreAt, Target,
 };
 

@@ -5,6 +5,7 @@ mod meters;
 mod notifications;
 mod openstack;
 mod prometheus;
+mod rgw;
 
 pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
@@ -14,6 +15,7 @@ pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
 pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
+pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -210,6 +212,8 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// A zone of Ceph's object gateways.
+    Rgw(Box<Rgw>),
     /// Metrics in the formats of Prometheus.
     Prometheus(Box<Prometheus>),
 }
@@ -219,6 +223,7 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Rgw(s) => &s.name,
             Self::Prometheus(s) => &s.name,
         }
     }

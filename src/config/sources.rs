@@ -2,6 +2,7 @@
 
 pub(super) mod openstack;
 mod prometheus;
+mod rgw;
 
 pub(super) use prometheus::Known;
 
@@ -38,14 +39,17 @@ pub(super) fn sources(
             );
         }
         names.entry(raw.name().to_owned()).or_insert(i);
-        sources.extend(match &raw {
+        let judged = match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
+            raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
             raw::Source::Prometheus(raw) => {
                 prometheus::prometheus(c, raw, known, &path).map(Source::Prometheus)
             }
-        });
+        };
+        sources.extend(judged.map(|s| (path, s)));
     }
-    sources
+    rgw::apart(c, &sources);
+    sources.into_iter().map(|(_, s)| s).collect()
 }

@@ -2,11 +2,13 @@
 
 mod openstack;
 mod prometheus;
+mod rgw;
 
 pub use openstack::{Credentials, Notifications, OpenStack};
 pub use prometheus::{
     HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
 };
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
@@ -109,6 +111,8 @@ pub enum StoreAt {
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
     /// Metrics that are scraped, or asked of a server.
     Prometheus(Prometheus),
 }
@@ -119,6 +123,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Rgw(r) => &r.name,
             Self::Prometheus(p) => &p.name,
         }
     }
@@ -130,6 +135,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Rgw(r) => r.interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
     }
@@ -139,6 +145,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
     }
@@ -148,6 +155,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
     }

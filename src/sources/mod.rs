@@ -1,9 +1,12 @@
 //! The clouds we read, behind one closed set of variants.
 
 pub mod events;
+mod item;
 pub mod openstack;
 pub mod prometheus;
+pub mod rgw;
 mod run;
+mod whole;
 
 use crate::{
     config,
@@ -157,6 +160,10 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// The usage log of a zone of Ceph's object gateways.
+    RgwLog(Box<rgw::UsageLog>),
+    /// What the buckets of such a zone hold.
+    RgwBuckets(Box<rgw::Buckets>),
     /// One page of metrics, or what is asked of a server that keeps them.
     Metrics(Box<prometheus::Reader>),
 }
@@ -194,6 +201,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
             config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
     }
@@ -205,6 +213,8 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::RgwLog(r) => r.name(),
+            Self::RgwBuckets(r) => r.name(),
             Self::Metrics(m) => m.name(),
         }
     }
@@ -216,6 +226,8 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::RgwLog(r) => r.interval(),
+            Self::RgwBuckets(r) => r.interval(),
             Self::Metrics(m) => m.interval(),
         }
     }
@@ -228,14 +240,19 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Metrics(m) => m.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Metrics(_) => None,
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_)
+            | Self::Metrics(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -243,7 +260,11 @@ impl Source {
     /// What became of samples since this was last asked.
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => None,
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::Notifications(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_) => None,
             Self::Metrics(m) => Some(m.samples()),
         }
     }
@@ -252,7 +273,11 @@ impl Source {
     #[must_use]
     pub fn offset(&self) -> Duration {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Notifications(_) => Duration::ZERO,
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::Notifications(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_) => Duration::ZERO,
             Self::Metrics(m) => m.offset(),
         }
     }
@@ -263,6 +288,8 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::RgwLog(r) => r.remember(memory),
+            Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
             Self::Metrics(_) => {}
         }
@@ -273,8 +300,9 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
-            // Nothing is missing from a queue, nor does a page end anything.
-            Self::Notifications(_) | Self::Metrics(_) => {}
+            Self::RgwBuckets(r) => r.believe(lists),
+            // Nothing is missing from a queue or from a log, nor does a page end anything.
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) => {}
         }
     }
 
@@ -284,6 +312,8 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::RgwLog(r) => r.collect(out).await,
+            Self::RgwBuckets(r) => r.collect(out).await,
             Self::Metrics(m) => m.collect(out).await,
         }
     }
@@ -294,6 +324,8 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::RgwLog(r) => r.check_online().await,
+            Self::RgwBuckets(r) => r.check_online().await,
             Self::Metrics(m) => m.check_online().await,
         }
     }

@@ -21,6 +21,7 @@ mod outage;
 mod pages;
 mod prices;
 mod prometheus;
+mod rgw;
 mod rules;
 mod simulate;
 mod slo;
