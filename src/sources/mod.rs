@@ -167,10 +167,8 @@ pub enum Source {
     RgwLog(Box<rgw::UsageLog>),
     /// What the buckets of such a zone hold.
     RgwBuckets(Box<rgw::Buckets>),
-    /// One page of metrics.
-    Scraper(Box<prometheus::Scraper>),
-    /// Series of a server that keeps them.
-    Querier(Box<prometheus::Querier>),
+    /// One page of metrics, or what is asked of a server that keeps them.
+    Metrics(Box<prometheus::Reader>),
 }
 
 /// What became of messages.
@@ -222,8 +220,7 @@ impl Source {
             Self::Kubernetes(k) => k.name(),
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
-            Self::Scraper(s) => s.name(),
-            Self::Querier(q) => q.name(),
+            Self::Metrics(m) => m.name(),
         }
     }
 
@@ -237,8 +234,7 @@ impl Source {
             Self::Kubernetes(k) => k.interval(),
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
-            Self::Scraper(s) => s.interval(),
-            Self::Querier(q) => q.interval(),
+            Self::Metrics(m) => m.interval(),
         }
     }
 
@@ -248,8 +244,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
-            Self::Scraper(s) => s.interval(),
-            Self::Querier(q) => q.interval(),
+            Self::Metrics(m) => m.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
             Self::RgwBuckets(r) => r.interval(),
@@ -268,8 +263,7 @@ impl Source {
     /// What became of samples since this was last asked.
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
-            Self::Scraper(s) => Some(s.samples()),
-            Self::Querier(q) => Some(q.samples()),
+            Self::Metrics(m) => Some(m.samples()),
             _ => None,
         }
     }
@@ -278,8 +272,7 @@ impl Source {
     #[must_use]
     pub fn offset(&self) -> Duration {
         match self {
-            Self::Scraper(s) => s.offset(),
-            Self::Querier(q) => q.offset(),
+            Self::Metrics(m) => m.offset(),
             _ => Duration::ZERO,
         }
     }
@@ -294,7 +287,7 @@ impl Source {
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
-            Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Metrics(_) => {}
         }
     }
 
@@ -305,7 +298,7 @@ impl Source {
             Self::Inventory(i) => i.believe(lists),
             Self::RgwBuckets(r) => r.believe(lists),
             // Nothing is missing from a queue or from a log, nor does a page end anything.
-            Self::Notifications(_) | Self::RgwLog(_) | Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) => {}
             Self::Kubernetes(k) => k.believe(lists),
         }
     }
@@ -319,8 +312,7 @@ impl Source {
             Self::Kubernetes(k) => k.collect(mode, out).await,
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
-            Self::Scraper(s) => s.collect(out).await,
-            Self::Querier(q) => q.collect(out).await,
+            Self::Metrics(m) => m.collect(out).await,
         }
     }
 
@@ -333,8 +325,7 @@ impl Source {
             Self::Kubernetes(k) => k.check_online().await,
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
-            Self::Scraper(s) => s.check_online().await,
-            Self::Querier(q) => q.check_online().await,
+            Self::Metrics(m) => m.check_online().await,
         }
     }
 }
