@@ -191,13 +191,14 @@ up_rgw() {
   fi
   port_free rgw "$RGW_PORT"
   start rgw "${library[@]}" radosgw -f -n client.rgw.a
-  wait_for 120 rgw http_up "http://$H:$RGW_PORT/"
+  wait_for 120 rgw rgw_up
 }
+rgw_up() { [[ $(curl -s -o /dev/null -w '%{http_code}' --max-time 30 "http://$H:$RGW_PORT/admin/usage") == 403 ]]; } # which the usage log does not count
 osds_up() { [[ $(ceph_ osd stat -f json | tr ',{}' '\n' | sed -n 's/^"num_up_osds"://p') == "$OSDS" ]]; }
 mds_up() { ceph_ fs status cephfs -f json | grep -q '"active"'; }
 # What a collector may be given: a Ceph user that can read what plimsoll reads and change nothing, and an RGW user with the same limits.
 meters() {
-  key client.plimsoll mon 'profile rbd-read-only' mgr 'allow r' osd 'profile rbd-read-only'
+  key client.plimsoll mon 'allow r' mgr 'allow r' osd 'profile rbd-read-only'
   [[ -e $VAR/meter ]] || {
     radosgw-admin user create --uid metering --display-name 'metering' --access-key "$METER_ACCESS_KEY" --secret-key "$METER_SECRET_KEY" \
       --caps 'usage=read;buckets=read;metadata=read' >>"$LOG/meter.log" 2>&1 || die "radosgw-admin: see $LOG/meter.log"
