@@ -6,7 +6,7 @@ use super::{
     checker::Checker,
     leaf,
     problem::{At, Path, Problem},
-    sources::Login,
+    sources::openstack::Login,
     types::Credentials,
     yaml::{self, Data, Node},
 };

@@ -133,7 +133,7 @@ fn sections(
         .sources
         .iter()
         .filter_map(|s| s.0.as_ref())
-        .map(|s| s.name.clone())
+        .map(|s| s.name().to_owned())
         .collect();
     let sources = sources::sources(c, raw.sources);
     let meters = c

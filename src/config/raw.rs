@@ -2,9 +2,11 @@
 
 mod meters;
 mod notifications;
+mod openstack;
 
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
+pub(super) use openstack::{ApplicationCredential, OpenStack};
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -192,180 +194,21 @@ pub(super) struct FromFile {
     pub(super) file: PathBuf,
 }
 
-/// Kinds of sources.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SourceKind {
-    /// An OpenStack region: Keystone and Nova.
-    Openstack,
-}
-
-/// Interfaces of a Keystone catalogue.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Interface {
-    /// For customers; what everybody can reach.
-    Public,
-    /// For services of the cloud itself.
-    Internal,
-    /// For administrators.
-    Admin,
-}
-
-impl Interface {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Internal => "internal",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// Services of an OpenStack region that can be metered.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Service {
-    /// Cinder: volumes, snapshots, backups.
-    Volume,
-    /// Glance: images.
-    Image,
-    /// Neutron: floating IPs, ports on public networks, routers.
-    Network,
-    /// Octavia: load balancers.
-    LoadBalancer,
-    /// Manila: shares.
-    Share,
-    /// Swift: accounts.
-    ObjectStore,
-    /// Placement: what hypervisors have to give.
-    Placement,
-}
-
-impl Service {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Volume => "volume",
-            Self::Image => "image",
-            Self::Network => "network",
-            Self::LoadBalancer => "load-balancer",
-            Self::Share => "share",
-            Self::ObjectStore => "object-store",
-            Self::Placement => "placement",
-        }
-    }
-}
-
-/// An OpenStack region. It logs in by `username` and `password`, by `application_credential`, or as `cloud` of a clouds.yaml says.
+/// A source. Its `kind` says which other keys it has.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Source {
-    /// What it is. The kind is read and then only serves to choose the other keys.
-    pub(super) kind: SourceKind,
-    /// Its name in every fact, line and metric. Never change it once facts are kept: they would be another cloud's.
-    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_.-]{0,62}$"), example = &"nordic-1")]
-    pub(super) name: String,
-    /// Keystone v3.
-    pub(super) auth_url: Option<WebUrl>,
-    /// User name. It needs the role admin: others see an empty cloud. Access rules of an application credential cut it down.
-    pub(super) username: Option<String>,
-    /// Domain name of the user. Default: Default.
-    pub(super) user_domain: Option<String>,
-    /// Name of the project to log in to.
-    pub(super) project: Option<String>,
-    /// Domain name of that project. Default: Default.
-    pub(super) project_domain: Option<String>,
-    /// Password of the user.
-    pub(super) password: Option<SecretRef>,
-    /// An application credential in place of user and password.
-    pub(super) application_credential: Option<Part<ApplicationCredential>>,
-    /// Name of a cloud in a clouds.yaml, in place of URL, user and password.
-    pub(super) cloud: Option<String>,
-    /// That clouds.yaml; a secure.yaml beside it is merged in. Default: `OS_CLIENT_CONFIG_FILE`, then the first of
-    /// ./clouds.yaml (of the working directory), ~/.config/openstack/clouds.yaml, /etc/openstack/clouds.yaml.
-    pub(super) clouds_yaml: Option<PathBuf>,
-    /// Region of the catalogue. Default: the only one there is.
-    pub(super) region: Option<String>,
-    /// Interface of the catalogue: public, internal or admin. Default: public.
-    pub(super) interface: Option<Interface>,
-    /// Time between passes for changes. Shorter: fresher, more load on the cloud. 1s to 1d.
-    #[serde(default = "Source::interval")]
-    pub(super) interval: Seconds,
-    /// Time between full lists, which find what changes missed. From `interval` to 7d.
-    #[serde(default = "Source::full_interval")]
-    pub(super) full_interval: Seconds,
-    /// Time between lists of what is read by whole lists: volumes, images, addresses, balancers, shares. What comes and goes between two of them is lost,
-    /// unless notifications tell of it. 1s to 1d.
-    #[serde(default = "Source::inventory_interval")]
-    pub(super) inventory_interval: Seconds,
-    /// Services to read beside identity and compute, which must then be there. Default: all of them that the catalogue has.
-    pub(super) services: Option<Vec<Service>>,
-    /// Requests at once.
-    #[serde(default = "Source::concurrency")]
-    #[schemars(range(min = 1, max = 64))]
-    pub(super) concurrency: u32,
-    /// Items asked for at once; the cloud may give fewer.
-    #[serde(default = "Source::page_size")]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub(super) page_size: u32,
-    /// Time for one request, after which it is tried again. 1s to 1h.
-    #[serde(default = "Source::timeout")]
-    pub(super) timeout: Seconds,
-    /// Largest answer that is read. At least 64KiB.
-    #[serde(default = "Source::body_max")]
-    pub(super) body_max: Bytes,
-    /// A CA bundle (PEM) trusted beside the system's. Default: the system's alone.
-    pub(super) ca_file: Option<PathBuf>,
-    /// PCI aliases of flavors (`pci_passthrough:alias`) that are GPUs, whole. Others are not counted as GPUs.
-    #[serde(default = "Source::gpu_alias")]
-    pub(super) gpu_alias: Pattern,
-    /// Names, whole, of shared networks whose IPv4 addresses are public. External networks are public whatever their name. Default: no shared network is.
-    pub(super) public_networks: Option<Pattern>,
-    /// Message brokers that the cloud's services notify through: one, or one for each cell. Default: none; then what comes and goes between two lists is lost.
-    #[serde(default)]
-    pub(super) notifications: Vec<Part<Notifications>>,
+#[serde(untagged)]
+pub(super) enum Source {
+    /// An OpenStack region.
+    OpenStack(Box<OpenStack>),
 }
 
 impl Source {
-    pub(super) fn interval() -> Seconds {
-        Seconds(60)
+    /// Its name, unique among sources.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::OpenStack(s) => &s.name,
+        }
     }
-    pub(super) fn inventory_interval() -> Seconds {
-        Seconds(300)
-    }
-
-    pub(super) fn full_interval() -> Seconds {
-        Seconds(3_600)
-    }
-    pub(super) const fn concurrency() -> u32 {
-        8
-    }
-    pub(super) const fn page_size() -> u32 {
-        1_000
-    }
-    pub(super) fn timeout() -> Seconds {
-        Seconds(60)
-    }
-    pub(super) fn body_max() -> Bytes {
-        Bytes(256 << 20)
-    }
-    /// Names that say so, and model names as operators use them: a100, H100, l40s, t4.
-    pub(super) fn gpu_alias() -> Pattern {
-        Pattern(
-            r"(?i).*(gpu|nvidia|tesla|quadro|rtx|radeon|instinct).*|[abhltv][0-9]{1,3}[a-z]?"
-                .to_owned(),
-        )
-    }
-}
-
-/// An application credential of Keystone; its scope is its project.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ApplicationCredential {
-    /// Its id.
-    pub(super) id: Part<String>,
-    /// Its secret.
-    pub(super) secret: Part<SecretRef>,
 }
 
 /// Who pays.

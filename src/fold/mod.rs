@@ -94,6 +94,11 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
     told.sort_by_key(|f| f.aspect);
     let mut aspects = BTreeMap::new();
     let (mut amounts, mut unexplained) = (Vec::new(), Vec::new());
+    let ended = told
+        .iter()
+        .filter(|f| f.aspect == Aspect::State && is_exact(f.evidence) && *f.value == Value::Gone)
+        .map(|f| f.from.min(f.at))
+        .min();
     for of_aspect in told.chunk_by(|a, b| a.aspect == b.aspect) {
         let aspect = of_aspect[0].aspect;
         if aspect == Aspect::Amount {
@@ -102,7 +107,7 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             unexplained.extend(contradicted);
             continue;
         }
-        let folded = aspect::fold(aspect, of_aspect);
+        let folded = aspect::fold(aspect, of_aspect, ended);
         // Only where events are told can one be missing.
         if tells_changes(&key.kind, aspect)
             && of_aspect.iter().any(|f| f.evidence == Evidence::Event)

@@ -276,7 +276,18 @@ async fn two_collectors_at_once_and_shuffled_batches_give_the_same_bytes() {
         let got = outputs(other, &now);
         assert!(got.keys().eq(want.keys()), "{:?}", got.keys());
         for (name, bytes) in &want {
-            assert!(got[name] == *bytes, "{name} differs");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let differ = |(a, b): &(String, String)| a != b;
+            let (a, b) = (text(bytes), text(&got[name]));
+            let lines = a
+                .lines()
+                .map(str::to_owned)
+                .zip(b.lines().map(str::to_owned));
+            assert!(
+                got[name] == *bytes,
+                "{name} differs, first: {:?}",
+                lines.into_iter().find(differ)
+            );
         }
     }
 }
