@@ -1,7 +1,10 @@
 //! The clouds we read, behind one closed set of variants.
 
 pub mod events;
+mod item;
 pub mod openstack;
+mod run;
+mod whole;
 
 use crate::{
     config,

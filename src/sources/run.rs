@@ -1,6 +1,6 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::super::{Out, Parcel, SourceError};
+use super::{Out, Parcel, SourceError};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
     net::{Clock, Dated, Tally},
