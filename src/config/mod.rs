@@ -28,7 +28,7 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Slos,
+    Ceph, Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Slos,
     Source, Store, StoreAt,
 };
 

@@ -1,9 +1,11 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod ceph;
 mod meters;
 mod notifications;
 mod openstack;
 
+pub(super) use ceph::{Ceph, CephPart};
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
@@ -200,6 +202,8 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// A Ceph cluster.
+    Ceph(Box<Ceph>),
 }
 
 impl Source {
@@ -207,6 +211,7 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Ceph(s) => &s.name,
         }
     }
 }

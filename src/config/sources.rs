@@ -1,5 +1,6 @@
 //! Judges sources, a file a kind.
 
+mod ceph;
 pub(super) mod openstack;
 
 use super::{checker::Checker, problem::Path, raw, types::Source};
@@ -31,11 +32,14 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             );
         }
         names.entry(raw.name().to_owned()).or_insert(i);
-        sources.extend(match &raw {
+        let judged = match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
-        });
+            raw::Source::Ceph(raw) => ceph::ceph(c, raw, &path).map(Source::Ceph),
+        };
+        sources.extend(judged.map(|s| (path, s)));
     }
-    sources
+    ceph::counted_elsewhere(c, &sources);
+    sources.into_iter().map(|(_, s)| s).collect()
 }

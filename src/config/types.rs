@@ -1,7 +1,9 @@
 //! The configuration, validated: what the other rooms are given.
 
+mod ceph;
 mod openstack;
 
+pub use ceph::Ceph;
 pub use openstack::{Credentials, Notifications, OpenStack};
 
 use super::Problem;
@@ -89,6 +91,8 @@ pub enum StoreAt {
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A Ceph cluster.
+    Ceph(Ceph),
 }
 
 impl Source {
@@ -97,6 +101,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Ceph(c) => &c.name,
         }
     }
 }
@@ -107,6 +112,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Ceph(c) => c.interval_s,
         }
     }
 
@@ -115,6 +121,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Ceph(c) => c.interval_s,
         }
     }
 
@@ -123,6 +130,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Ceph(c) => c.interval_s,
         }
     }
 }

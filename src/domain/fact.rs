@@ -45,6 +45,18 @@ pub mod kind {
     pub const IMPORTED: &str = "imported";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
+    /// An RBD image.
+    pub const RBD_IMAGE: &str = "rbd_image";
+    /// A CephFS subvolume.
+    pub const SUBVOLUME: &str = "subvolume";
+    /// A Ceph cluster: its health, nobody's usage.
+    pub const CEPH_CLUSTER: &str = "ceph_cluster";
+    /// A pool of a Ceph cluster; nobody's usage.
+    pub const CEPH_POOL: &str = "ceph_pool";
+    /// The devices of one class of a Ceph cluster, or `all`; nobody's usage.
+    pub const CEPH_DEVICE_CLASS: &str = "ceph_device_class";
+    /// An OSD of a Ceph cluster; nobody's usage.
+    pub const CEPH_OSD: &str = "ceph_osd";
 
     /// The list whose watermark bounds resources of a kind; the kind itself where none is known.
     #[must_use]
@@ -63,6 +75,12 @@ pub mod kind {
             SHARE => "shares",
             ACCOUNT => "accounts",
             HYPERVISOR => "hypervisors",
+            RBD_IMAGE => "rbd_images",
+            SUBVOLUME => "subvolumes",
+            CEPH_CLUSTER => "ceph_clusters",
+            CEPH_POOL => "ceph_pools",
+            CEPH_DEVICE_CLASS => "ceph_device_classes",
+            CEPH_OSD => "ceph_osds",
             IMPORTED => "events",
             other => other,
         }

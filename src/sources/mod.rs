@@ -1,5 +1,6 @@
 //! The clouds we read, behind one closed set of variants.
 
+pub mod ceph;
 pub mod events;
 mod item;
 pub mod openstack;
@@ -102,6 +103,16 @@ pub enum SourceError {
         /// What happened, and the way out.
         why: String,
     },
+    /// A command did not do what it was run for.
+    #[error("`{command}` {why}")]
+    Command {
+        /// The program with its arguments.
+        command: String,
+        /// What it ended with; `None`: it did not run to its end, or its answer was rubbish.
+        code: Option<i32>,
+        /// What happened, and the way out.
+        why: String,
+    },
     /// Whoever takes the facts is gone.
     #[error("the facts were not taken: the program is stopping, or its spool is full")]
     NotTaken,
@@ -150,6 +161,8 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// A part of a Ceph cluster.
+    Ceph(Box<ceph::Ceph>),
 }
 
 /// What became of messages.
@@ -185,6 +198,7 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Ceph(c) => ceph::open(c, clock, memory, collector),
         }
     }
 
@@ -195,6 +209,7 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::Ceph(c) => c.name(),
         }
     }
 
@@ -205,6 +220,7 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::Ceph(c) => c.interval(),
         }
     }
 
@@ -214,6 +230,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
+            Self::Ceph(c) => c.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) => Duration::from_secs(365 * 86_400),
         }
@@ -222,7 +239,7 @@ impl Source {
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) => None,
+            Self::OpenStack(_) | Self::Inventory(_) | Self::Ceph(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -233,6 +250,7 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::Ceph(c) => c.remember(memory),
         }
     }
 
@@ -241,6 +259,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
+            Self::Ceph(c) => c.believe(lists),
             // Nothing is missing from a queue.
             Self::Notifications(_) => {}
         }
@@ -252,6 +271,7 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::Ceph(c) => c.collect(out).await,
         }
     }
 
@@ -261,6 +281,7 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::Ceph(c) => c.check_online().await,
         }
     }
 }
