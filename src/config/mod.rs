@@ -28,8 +28,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Ceph, Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Secret, Slos,
-    Source, Store, StoreAt,
+    Ceph, Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Rgw, Secret,
+    Slos, Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;

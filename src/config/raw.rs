@@ -4,11 +4,13 @@ mod ceph;
 mod meters;
 mod notifications;
 mod openstack;
+mod rgw;
 
 pub(super) use ceph::{Ceph, CephPart};
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -204,6 +206,8 @@ pub(super) enum Source {
     OpenStack(Box<OpenStack>),
     /// A Ceph cluster.
     Ceph(Box<Ceph>),
+    /// A zone of Ceph's object gateways.
+    Rgw(Box<Rgw>),
 }
 
 impl Source {
@@ -212,6 +216,7 @@ impl Source {
         match self {
             Self::OpenStack(s) => &s.name,
             Self::Ceph(s) => &s.name,
+            Self::Rgw(s) => &s.name,
         }
     }
 }

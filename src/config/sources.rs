@@ -2,6 +2,7 @@
 
 mod ceph;
 pub(super) mod openstack;
+mod rgw;
 
 use super::{checker::Checker, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
@@ -37,9 +38,11 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
             raw::Source::Ceph(raw) => ceph::ceph(c, raw, &path).map(Source::Ceph),
+            raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
         };
         sources.extend(judged.map(|s| (path, s)));
     }
     ceph::counted_elsewhere(c, &sources);
+    rgw::apart(c, &sources);
     sources.into_iter().map(|(_, s)| s).collect()
 }

@@ -2,9 +2,11 @@
 
 mod ceph;
 mod openstack;
+mod rgw;
 
 pub use ceph::Ceph;
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
@@ -93,6 +95,8 @@ pub enum Source {
     OpenStack(OpenStack),
     /// A Ceph cluster.
     Ceph(Ceph),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
 }
 
 impl Source {
@@ -102,6 +106,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => &o.name,
             Self::Ceph(c) => &c.name,
+            Self::Rgw(r) => &r.name,
         }
     }
 }
@@ -113,6 +118,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.interval_s,
             Self::Ceph(c) => c.interval_s,
+            Self::Rgw(r) => r.interval_s,
         }
     }
 
@@ -122,6 +128,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
             Self::Ceph(c) => c.interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 
@@ -131,6 +138,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
             Self::Ceph(c) => c.interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
         }
     }
 }

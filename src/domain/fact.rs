@@ -19,7 +19,7 @@ pub struct ResourceKey {
 pub mod kind {
     /// A Nova server.
     pub const SERVER: &str = "server";
-    /// A Keystone project: a scope.
+    /// A scope: a Keystone project, or a user or account of RGW that is no project.
     pub const PROJECT: &str = "project";
     /// A Cinder volume.
     pub const VOLUME: &str = "volume";
@@ -41,6 +41,10 @@ pub mod kind {
     pub const SHARE: &str = "share";
     /// A Swift account.
     pub const ACCOUNT: &str = "account";
+    /// A bucket of RGW, by the id that each making of it has of its own.
+    pub const BUCKET: &str = "bucket";
+    /// What RGW's usage log tells of one user's requests to buckets of one name.
+    pub const BUCKET_LOG: &str = "bucket_log";
     /// A thing that imported events tell of: whatever another system counts.
     pub const IMPORTED: &str = "imported";
     /// A hypervisor: what there is to sell, nobody's usage.
@@ -74,6 +78,8 @@ pub mod kind {
             LOAD_BALANCER => "load_balancers",
             SHARE => "shares",
             ACCOUNT => "accounts",
+            BUCKET => "buckets",
+            BUCKET_LOG => "usage_log",
             HYPERVISOR => "hypervisors",
             RBD_IMAGE => "rbd_images",
             SUBVOLUME => "subvolumes",
@@ -95,7 +101,7 @@ pub enum Aspect {
     State,
     /// Size: the label is the name of the flavor (of the volume type, the storage class, the network), the levels are what it holds in base units.
     Flavor,
-    /// The scope that owns it; the label is its id.
+    /// The scope that owns it; the label is its id. Where it is another source's scope, the attribute [`amount::CLOUD`] names that source.
     Owner,
     /// Availability zone.
     Zone,
@@ -104,7 +110,7 @@ pub enum Aspect {
     /// Free attributes, of scopes: name, domain, tags.
     Attributes,
     /// What was counted from `from` to `at`: quantities by meter are the levels, dimensions and owner the attributes (see [`amount`]). Many hold at
-    /// once, and none ends another.
+    /// once, and none ends another. A sighting is of a counter that may still grow, or have begun again; its label names the counter.
     Amount,
 }
 

@@ -6,6 +6,7 @@
 mod amount;
 mod aspect;
 mod check;
+mod counter;
 pub mod measure;
 pub mod sums;
 #[cfg(test)]

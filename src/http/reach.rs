@@ -29,7 +29,7 @@ pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
     let source = config.sources.iter().find(|s| s.name() == status.cloud)?;
     let each = match status.list.as_str() {
         "flavors" => source.full_interval_s(),
-        "projects" | "servers" => source.interval_s(),
+        "projects" | "servers" | "usage_log" => source.interval_s(),
         _ if status.last.mode == PassMode::Events => source.interval_s(),
         _ => source.inventory_interval_s(),
     };

@@ -76,6 +76,13 @@ impl Tally {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
+
+    /// And these.
+    pub fn add(&self, other: &Self) {
+        self.requests.fetch_add(other.requests(), Ordering::Relaxed);
+        self.retries.fetch_add(other.retries(), Ordering::Relaxed);
+        self.bytes.fetch_add(other.bytes(), Ordering::Relaxed);
+    }
 }
 
 /// What to send. Values given to [`Request::secret_header`] and [`Request::hiding`] appear in no message about it.

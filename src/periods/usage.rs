@@ -392,8 +392,12 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
         } else {
             source
         };
-        let told: BTreeSet<String> = scopes
-            .get(cloud, scope)
+        // A gateway's users may be projects of another source; ids of projects are nobody else's.
+        let found = scopes.get(cloud, scope).or_else(|| {
+            let mut all = scopes.0.iter();
+            all.find_map(|((_, id), s)| (id == scope).then_some(s))
+        });
+        let told: BTreeSet<String> = found
             .into_iter()
             .flat_map(|s| &s.owners)
             .filter(|o| o.start < period.to && o.end > period.from)
@@ -404,7 +408,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .collect();
         if told.is_empty() {
             return BTreeSet::from([format!(
-                "project {scope} was never listed by Keystone of {source}: `plimsoll check --online` says whether projects can be read"
+                "scope {scope} of {source} is in no list of projects: `plimsoll check --online` says whether projects can be read"
             )]);
         }
         told

@@ -4,6 +4,7 @@ pub mod ceph;
 pub mod events;
 mod item;
 pub mod openstack;
+pub mod rgw;
 mod run;
 mod whole;
 
@@ -163,6 +164,10 @@ pub enum Source {
     Notifications(Box<openstack::Notifications>),
     /// A part of a Ceph cluster.
     Ceph(Box<ceph::Ceph>),
+    /// The usage log of a zone of Ceph's object gateways.
+    RgwLog(Box<rgw::UsageLog>),
+    /// What the buckets of such a zone hold.
+    RgwBuckets(Box<rgw::Buckets>),
 }
 
 /// What became of messages.
@@ -199,6 +204,7 @@ impl Source {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
             config::Source::Ceph(c) => ceph::open(c, clock, memory, collector),
+            config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
         }
     }
 
@@ -210,6 +216,8 @@ impl Source {
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
             Self::Ceph(c) => c.name(),
+            Self::RgwLog(r) => r.name(),
+            Self::RgwBuckets(r) => r.name(),
         }
     }
 
@@ -221,6 +229,8 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
             Self::Ceph(c) => c.interval(),
+            Self::RgwLog(r) => r.interval(),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
@@ -232,14 +242,19 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Ceph(c) => c.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::RgwBuckets(r) => r.interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) | Self::Ceph(_) => None,
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::Ceph(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_) => None,
             Self::Notifications(n) => Some(n.told()),
         }
     }
@@ -251,6 +266,8 @@ impl Source {
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
             Self::Ceph(c) => c.remember(memory),
+            Self::RgwLog(r) => r.remember(memory),
+            Self::RgwBuckets(r) => r.remember(memory),
         }
     }
 
@@ -260,8 +277,9 @@ impl Source {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
             Self::Ceph(c) => c.believe(lists),
-            // Nothing is missing from a queue.
-            Self::Notifications(_) => {}
+            Self::RgwBuckets(r) => r.believe(lists),
+            // Nothing is missing from a queue, or from a log.
+            Self::Notifications(_) | Self::RgwLog(_) => {}
         }
     }
 
@@ -272,6 +290,8 @@ impl Source {
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
             Self::Ceph(c) => c.collect(out).await,
+            Self::RgwLog(r) => r.collect(out).await,
+            Self::RgwBuckets(r) => r.collect(out).await,
         }
     }
 
@@ -282,6 +302,8 @@ impl Source {
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
             Self::Ceph(c) => c.check_online().await,
+            Self::RgwLog(r) => r.check_online().await,
+            Self::RgwBuckets(r) => r.check_online().await,
         }
     }
 }

@@ -207,6 +207,13 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Not everything until now has been read, but all until then.
+    pub(super) fn reaches_only(&mut self, t: Ts) {
+        if let Some(first) = &mut self.first {
+            first.since = t;
+        }
+    }
+
     /// Says what was set aside in a pass that counts nevertheless.
     pub(super) fn remark(&mut self, remark: String) {
         self.row.error = remark;

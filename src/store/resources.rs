@@ -22,7 +22,8 @@ pub(super) const DOING: &str = "read facts";
 pub struct FactQuery {
     /// Facts stored no later than this.
     pub as_of: Ts,
-    /// Resources that were not gone for certain (an event's or record's `Gone`) before this.
+    /// Resources that were not gone for certain (an event's or record's `Gone`) before this, without what counters showed of stretches that
+    /// ended by then.
     pub not_gone_before: Ts,
     /// Only of these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -155,7 +156,8 @@ impl Store {
             sql.push_str(&format!(
                 " AND (cloud, kind, resource) NOT IN (SELECT cloud, kind, resource FROM facts
                     WHERE value = 'gone' AND evidence IN ('event', 'record') AND stored_at <= fromUnixTimestamp64Micro(?, 'UTC'){only}
-                    GROUP BY cloud, kind, resource HAVING max(at) < fromUnixTimestamp64Micro(?, 'UTC'))"
+                    GROUP BY cloud, kind, resource HAVING max(at) < fromUnixTimestamp64Micro(?, 'UTC'))
+                 AND (aspect != 'amount' OR evidence != 'sighting' OR at > fromUnixTimestamp64Micro(?, 'UTC'))"
             ));
         }
         sql.push_str(" ORDER BY cloud, kind, resource, aspect, at, id");
@@ -163,6 +165,7 @@ impl Store {
         if past {
             bound = bound.bind(micros(query.as_of));
             bound = bind(bound);
+            bound = bound.bind(micros(query.not_gone_before));
             bound = bound.bind(micros(query.not_gone_before));
         }
         // The answer is read as it comes; buffered, it would have to fit into the server's memory first.

@@ -17,7 +17,10 @@ pub(super) fn ceph(c: &mut Checker<'_>, raw: &raw::Ceph, path: &Path) -> Option<
         c.within(&path.key(key), length, min, max);
     }
     if raw.used_interval.0 < raw.interval.0 {
-        let what = format!("{} is shorter than `interval` ({})", raw.used_interval, raw.interval);
+        let what = format!(
+            "{} is shorter than `interval` ({})",
+            raw.used_interval, raw.interval
+        );
         c.error(&path.key("used_interval"), what, "it is the rarer one");
     }
     c.at_least(&path.key("output_max"), &raw.output_max, 64 << 10);
@@ -25,7 +28,11 @@ pub(super) fn ceph(c: &mut Checker<'_>, raw: &raw::Ceph, path: &Path) -> Option<
     for (key, argv) in [("command", &raw.command), ("rbd_command", &raw.rbd_command)] {
         let program = argv.first().map_or("", String::as_str);
         if program.is_empty() || argv.iter().any(|w| w.contains('\0')) {
-            c.error(&path.key(key), "names no program", "give a list of words: [ceph, --id, plimsoll]");
+            c.error(
+                &path.key(key),
+                "names no program",
+                "give a list of words: [ceph, --id, plimsoll]",
+            );
             sound = false;
         } else if argv.len() == 1 && program.contains(' ') {
             c.error(
@@ -37,9 +44,17 @@ pub(super) fn ceph(c: &mut Checker<'_>, raw: &raw::Ceph, path: &Path) -> Option<
         }
     }
     if raw.parts.as_ref().is_some_and(Vec::is_empty) {
-        c.error(&path.key("parts"), "names nothing", "leave it out to read all of them");
+        c.error(
+            &path.key("parts"),
+            "names nothing",
+            "leave it out to read all of them",
+        );
     }
-    let all = [raw::CephPart::Cluster, raw::CephPart::Rbd, raw::CephPart::Cephfs];
+    let all = [
+        raw::CephPart::Cluster,
+        raw::CephPart::Rbd,
+        raw::CephPart::Cephfs,
+    ];
     let parts = raw.parts.as_deref().unwrap_or(&all);
     sound.then(|| Ceph {
         name: raw.name.clone(),

@@ -3,6 +3,7 @@
 mod books;
 mod hostile;
 mod judged;
+mod rgw;
 mod shipped;
 mod slo;
 
@@ -15,7 +16,9 @@ use std::{fs, path::Path as FilePath};
 const SAMPLE: &str = "deploy/plimsoll.yaml";
 
 fn env(name: &str) -> Option<String> {
-    (name == "OS_PASSWORD").then(|| "hunter2".to_owned())
+    ["OS_PASSWORD", "RGW_ACCESS_KEY", "RGW_SECRET_KEY"]
+        .contains(&name)
+        .then(|| "hunter2".to_owned())
 }
 
 fn judged(text: &str) -> Result<Config, Vec<Problem>> {
@@ -25,6 +28,14 @@ fn judged(text: &str) -> Result<Config, Vec<Problem>> {
         &Overrides::default(),
         &env,
     )
+}
+
+/// A source that has to be an OpenStack region.
+fn region(source: &Source) -> &OpenStack {
+    match source {
+        Source::OpenStack(o) => o,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The problems of a text, each as a line.

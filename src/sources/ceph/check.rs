@@ -6,7 +6,8 @@ use super::{
 };
 
 /// What a user of Ceph needs to be told all that is read.
-const CAPS: &str = "give the user the capabilities mon 'allow r' mgr 'allow r' osd 'profile rbd-read-only'";
+const CAPS: &str =
+    "give the user the capabilities mon 'allow r' mgr 'allow r' osd 'profile rbd-read-only'";
 
 /// Tries the commands of one part.
 pub(super) async fn online(ceph: &mut Ceph) -> Vec<Finding> {
@@ -24,8 +25,14 @@ pub(super) async fn online(ceph: &mut Ceph) -> Vec<Finding> {
 
 fn hint(e: &SourceError) -> &'static str {
     match e {
-        SourceError::Command { code: None, .. } => "set `command` and `rbd_command` to what runs `ceph` and `rbd` here, each word by itself",
-        SourceError::Command { why, .. } if why.contains("EACCES") || why.contains("EPERM") || why.contains("not permitted") => CAPS,
+        SourceError::Command { code: None, .. } => {
+            "set `command` and `rbd_command` to what runs `ceph` and `rbd` here, each word by itself"
+        }
+        SourceError::Command { why, .. }
+            if why.contains("EACCES") || why.contains("EPERM") || why.contains("not permitted") =>
+        {
+            CAPS
+        }
         _ => "run that command by hand, as the user that plimsoll runs as",
     }
 }
@@ -63,7 +70,9 @@ async fn images_found(ceph: &Ceph) -> Result<Finding, SourceError> {
         count += images::count(&ceph.commands, space).await?;
     }
     let spaces = spaces.len();
-    Ok(ok(format!("rbd: {count} images in {spaces} pools and namespaces")))
+    Ok(ok(format!(
+        "rbd: {count} images in {spaces} pools and namespaces"
+    )))
 }
 
 async fn subvolumes_found(ceph: &Ceph) -> Result<Finding, SourceError> {

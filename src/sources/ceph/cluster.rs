@@ -101,9 +101,7 @@ impl Ceph {
         run.read(0, text.len());
         run.answered(date, items.len());
         let listed = items.iter().map(|i| i.id.clone()).collect();
-        told.list
-            .take(&mut self.memory, items, date, run)
-            .await?;
+        told.list.take(&mut self.memory, items, date, run).await?;
         Ok(listed)
     }
 }
@@ -172,7 +170,11 @@ pub(super) fn status(text: &str) -> Result<Vec<Item>, String> {
         .pgmap
         .pgs_by_state
         .iter()
-        .filter(|p| p.state_name.split('+').all(|w| matches!(w, "active" | "clean" | "scrubbing" | "deep")))
+        .filter(|p| {
+            p.state_name
+                .split('+')
+                .all(|w| matches!(w, "active" | "clean" | "scrubbing" | "deep"))
+        })
         .map(|p| p.count)
         .try_fold(0, i64::checked_add)
         .ok_or("its placement groups are too many")?;
@@ -184,15 +186,29 @@ pub(super) fn status(text: &str) -> Result<Vec<Item>, String> {
     let checks = Value::Known(Known {
         label: s.health.status.clone(),
         levels: BTreeMap::new(),
-        attrs: checks.map(|(code, c)| (code.clone(), severity(c))).collect(),
+        attrs: checks
+            .map(|(code, c)| (code.clone(), severity(c)))
+            .collect(),
     });
     let levels = [
         ("slow_ops", Some(slow)),
         ("osds", Some(natural("number of OSDs", s.osdmap.num_osds)?)),
-        ("osds_up", Some(natural("number of OSDs", s.osdmap.num_up_osds)?)),
-        ("osds_in", Some(natural("number of OSDs", s.osdmap.num_in_osds)?)),
-        ("pgs", Some(natural("number of placement groups", s.pgmap.num_pgs)?)),
-        ("pgs_clean", Some(natural("number of placement groups", clean)?)),
+        (
+            "osds_up",
+            Some(natural("number of OSDs", s.osdmap.num_up_osds)?),
+        ),
+        (
+            "osds_in",
+            Some(natural("number of OSDs", s.osdmap.num_in_osds)?),
+        ),
+        (
+            "pgs",
+            Some(natural("number of placement groups", s.pgmap.num_pgs)?),
+        ),
+        (
+            "pgs_clean",
+            Some(natural("number of placement groups", clean)?),
+        ),
     ];
     let shown = [Some(size("", levels)), Some((Aspect::Attributes, checks))];
     Ok(vec![item(s.fsid, &s.health.status, shown, text)])
@@ -236,9 +252,15 @@ pub(super) fn pools(text: &str) -> Result<Vec<Item>, String> {
         let levels = [
             ("stored_bytes", Some(natural("stored size", s.stored)?)),
             ("used_bytes", Some(natural("used size", s.bytes_used)?)),
-            ("stored_raw_bytes", s.stored_raw.map(|n| natural("raw size", n)).transpose()?),
+            (
+                "stored_raw_bytes",
+                s.stored_raw.map(|n| natural("raw size", n)).transpose()?,
+            ),
             ("objects", Some(natural("number of objects", s.objects)?)),
-            ("available_bytes", Some(natural("available size", s.max_avail)?)),
+            (
+                "available_bytes",
+                Some(natural("available size", s.max_avail)?),
+            ),
             ("quota_bytes", s.quota_bytes.filter(|q| *q > 0)),
         ];
         let shown = [Some(size("", levels)), label(Aspect::Name, Some(&p.name))];
@@ -265,10 +287,21 @@ pub(super) fn classes(text: &str) -> Result<Vec<Item>, String> {
     let read = |(class, s): (String, &Stats)| {
         let levels = [
             ("capacity_bytes", Some(natural("size", s.total_bytes)?)),
-            ("available_bytes", Some(natural("available size", s.total_avail_bytes)?)),
-            ("used_raw_bytes", Some(natural("used size", s.total_used_raw_bytes)?)),
+            (
+                "available_bytes",
+                Some(natural("available size", s.total_avail_bytes)?),
+            ),
+            (
+                "used_raw_bytes",
+                Some(natural("used size", s.total_used_raw_bytes)?),
+            ),
         ];
-        Ok(item(class.clone(), "present", [Some(size(&class, levels))], text))
+        Ok(item(
+            class.clone(),
+            "present",
+            [Some(size(&class, levels))],
+            text,
+        ))
     };
     let whole = std::iter::once(("all".to_owned(), &df.stats));
     let classes = df.stats_by_class.iter().map(|(c, s)| (c.clone(), s));
@@ -310,16 +343,33 @@ pub(super) fn osds(text: &str) -> Result<Vec<Item>, String> {
         on.map(|(n, _)| n.name.as_str())
     };
     let read = |(n, raw): &(Node, &str)| {
-        let bytes = n.kb.unwrap_or(0).checked_mul(1024).ok_or("its size is too much")?;
-        let is_in = n.reweight.as_ref().is_none_or(|r| r.get().bytes().any(|b| matches!(b, b'1'..=b'9')));
-        let state = format!("{}-{}", n.status.as_deref().unwrap_or("unknown"), if is_in { "in" } else { "out" });
+        let bytes =
+            n.kb.unwrap_or(0)
+                .checked_mul(1024)
+                .ok_or("its size is too much")?;
+        let is_in = n
+            .reweight
+            .as_ref()
+            .is_none_or(|r| r.get().bytes().any(|b| matches!(b, b'1'..=b'9')));
+        let state = format!(
+            "{}-{}",
+            n.status.as_deref().unwrap_or("unknown"),
+            if is_in { "in" } else { "out" }
+        );
         let class = n.device_class.as_deref().unwrap_or_default();
         let shown = [
-            Some(size(class, [("capacity_bytes", Some(natural("size", bytes)?))])),
+            Some(size(
+                class,
+                [("capacity_bytes", Some(natural("size", bytes)?))],
+            )),
             label(Aspect::Zone, host(n.id)),
             label(Aspect::Name, Some(&n.name)),
         ];
         Ok(item(n.id.to_string(), &state, shown, raw))
     };
-    nodes.iter().filter(|(n, _)| n.of == "osd").map(read).collect()
+    nodes
+        .iter()
+        .filter(|(n, _)| n.of == "osd")
+        .map(read)
+        .collect()
 }

@@ -63,14 +63,19 @@ impl Commands {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| failed(None, format!("cannot be started: {e}; see `command` and `rbd_command` of the source")))?;
+            .map_err(|e| {
+                failed(
+                    None,
+                    format!(
+                        "cannot be started: {e}; see `command` and `rbd_command` of the source"
+                    ),
+                )
+            })?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let work = async {
             // Both at once: a command that may not complain waits for ever.
-            let (out, err) = tokio::join!(
-                read(out, self.output_max.saturating_add(1)),
-                complaint(err)
-            );
+            let (out, err) =
+                tokio::join!(read(out, self.output_max.saturating_add(1)), complaint(err));
             let out = out?;
             if out.len() as u64 > self.output_max {
                 return Ok((None, out, err));
@@ -81,12 +86,20 @@ impl Commands {
             .await
             .map_err(|_| {
                 let s = self.timeout.as_secs();
-                failed(None, format!("gave no answer within {s} s and was ended; see `timeout` of the source"))
+                failed(
+                    None,
+                    format!(
+                        "gave no answer within {s} s and was ended; see `timeout` of the source"
+                    ),
+                )
             })?
             .map_err(|e| failed(None, e.to_string()))?;
         let Some(status) = status else {
             let max = self.output_max;
-            return Err(failed(None, format!("answers with more than {max} bytes; see `output_max` of the source")));
+            return Err(failed(
+                None,
+                format!("answers with more than {max} bytes; see `output_max` of the source"),
+            ));
         };
         if !status.success() {
             let why = format!("{status}: {}", err.trim());
@@ -110,7 +123,10 @@ async fn complaint(from: Option<impl AsyncRead + Unpin>) -> String {
         return String::new();
     };
     let mut first = Vec::new();
-    let read = (&mut from).take(COMPLAINT_MAX).read_to_end(&mut first).await;
+    let read = (&mut from)
+        .take(COMPLAINT_MAX)
+        .read_to_end(&mut first)
+        .await;
     if read.is_ok() {
         drop(tokio::io::copy(&mut from, &mut tokio::io::sink()).await);
     }
@@ -172,7 +188,10 @@ mod tests {
             ..commands("", 10)
         };
         let e = none.ceph(&["status"]).await.unwrap_err().to_string();
-        assert!(e.contains("/nowhere/ceph") && e.contains("`command`"), "{e}");
+        assert!(
+            e.contains("/nowhere/ceph") && e.contains("`command`"),
+            "{e}"
+        );
     }
 
     #[tokio::test]

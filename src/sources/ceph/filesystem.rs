@@ -109,10 +109,7 @@ pub(super) fn read(
     used_before: Option<i64>,
 ) -> Result<Item, String> {
     let i: Info = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let used = i
-        .bytes_used
-        .map(|n| natural("used size", n))
-        .transpose()?;
+    let used = i.bytes_used.map(|n| natural("used size", n)).transpose()?;
     let used = used_before.or(used);
     let quota = match i.bytes_quota {
         Some(Quota::Bytes(n)) => Some(natural("quota", n)?),
@@ -123,14 +120,17 @@ pub(super) fn read(
     // Without a quota nothing is held ready: what it uses is all there is.
     let capacity = quota.or(used);
     let created = i.created_at.as_deref().and_then(made_at);
-    let levels = [
-        ("capacity_bytes", capacity),
-        ("used_bytes", used),
-    ];
+    let levels = [("capacity_bytes", capacity), ("used_bytes", used)];
     let scope = place.scope();
     let shown = [
         settled(&i.state)
-            .map(|s| if elsewhere && place.is_of_manila() { "elsewhere" } else { s })
+            .map(|s| {
+                if elsewhere && place.is_of_manila() {
+                    "elsewhere"
+                } else {
+                    s
+                }
+            })
             .map(|s| (Aspect::State, Value::label(s))),
         capacity.map(|_| size(&place.filesystem, levels)),
         Some((Aspect::Owner, Value::label(scope))),

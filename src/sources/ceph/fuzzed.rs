@@ -30,7 +30,9 @@ pub fn images(bytes: &[u8]) -> bool {
         return false;
     };
     let used = image::used(text);
-    let mut images = image::listed(text).map(|(images, _)| images).unwrap_or_default();
+    let mut images = image::listed(text)
+        .map(|(images, _)| images)
+        .unwrap_or_default();
     images.extend(image::info(text, false));
     images.extend(image::trashed(text).unwrap_or_default());
     let one = used.iter().flat_map(|u| u.values()).next().copied();

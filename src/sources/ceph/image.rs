@@ -211,7 +211,10 @@ pub(super) fn used(text: &str) -> Result<HashMap<String, Used>, String> {
     for row in du.images {
         let bytes = natural("used size", row.used_size)?;
         let of = all.entry(row.id).or_default();
-        of.all = of.all.checked_add(bytes).ok_or("its used sizes are too much")?;
+        of.all = of
+            .all
+            .checked_add(bytes)
+            .ok_or("its used sizes are too much")?;
         if row.snapshot.is_some() {
             of.snapshots += bytes;
         }

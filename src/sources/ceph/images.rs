@@ -74,7 +74,9 @@ impl Ceph {
         while let Some((space, held)) = answers.next().await {
             match held {
                 Ok(held) => {
-                    held.bad.iter().for_each(|why| faults.add(&space.scope(), why));
+                    held.bad
+                        .iter()
+                        .for_each(|why| faults.add(&space.scope(), why));
                     run.read(0, held.bytes);
                     let date = self.dated(since);
                     self.take_images(&space, held, &mut unused, date, &mut listed, run)
@@ -252,7 +254,11 @@ fn pools(text: &str) -> Result<Vec<String>, String> {
     }
     let all: Vec<Pool> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let of_rbd = |p: &Pool| p.application_metadata.contains_key("rbd");
-    Ok(all.into_iter().filter(of_rbd).map(|p| p.pool_name).collect())
+    Ok(all
+        .into_iter()
+        .filter(of_rbd)
+        .map(|p| p.pool_name)
+        .collect())
 }
 
 /// Pools for RBD, each with its namespaces, and the bytes of the lists.

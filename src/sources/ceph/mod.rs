@@ -216,7 +216,8 @@ impl Ceph {
 
     /// The number of the stretch of `used_interval` that a time is in.
     fn stretch(&self, t: Ts) -> i64 {
-        t.second().div_euclid(self.conf.used_interval_s.max(1).into())
+        t.second()
+            .div_euclid(self.conf.used_interval_s.max(1).into())
     }
 
     /// What is remembered and was not listed; where it is too much, the list is not believed.

@@ -1,0 +1,79 @@
+//! Ceph's object gateways (RGW): the usage log hour by hour, and the buckets of a zone by their owners.
+//!
+//! Two readers, each with a rhythm of its own: [`UsageLog`] for requests and bytes, [`Buckets`] for what is stored. API:
+//! <https://docs.ceph.com/en/latest/radosgw/adminops/>. Nothing is asked that answers with secret keys (`/admin/user`, `/admin/metadata/user?key=`).
+
+mod bucket;
+mod buckets;
+mod check;
+#[doc(hidden)]
+pub mod fuzzed;
+mod log;
+mod names;
+mod scope;
+mod session;
+mod usage;
+
+pub use buckets::Buckets;
+pub use log::UsageLog;
+
+use super::{Source, SourceError, item::sightings, run::Run};
+use crate::{
+    config,
+    domain::{
+        Aspect, Memory, Ts, Value,
+        fact::kind,
+        memory::{Remembered, Sighted},
+    },
+    net::Clock,
+};
+use scope::Scope;
+use session::Session;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Its word in passes.
+const SERVICE: &str = "object-store";
+
+/// What reads a zone.
+///
+/// # Errors
+/// When the CA file cannot be used.
+pub fn open(
+    conf: &config::Rgw,
+    clock: &Clock,
+    memory: &Memory,
+    collector: &str,
+) -> Result<Vec<Source>, SourceError> {
+    let session = Arc::new(Session::new(conf, clock.clone())?);
+    let log = UsageLog::new(conf, clock, memory, collector, &session);
+    let buckets = Buckets::new(conf, clock, memory, collector, &session);
+    Ok(vec![
+        Source::RgwLog(Box::new(log)),
+        Source::RgwBuckets(Box::new(buckets)),
+    ])
+}
+
+/// Tells of an owner that is a scope of our own, unless it is known: rules find it by its name, and by its tenant as the domain.
+fn take_scope(memory: &mut Memory, scope: &Scope, owner: &str, seen: Ts, run: &mut Run<'_>) {
+    if scope.cloud.is_some() {
+        return;
+    }
+    let value = Value::Known(scope::known(owner));
+    let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
+    let before = open
+        .get(&scope.id)
+        .and_then(|r| r.sighted.get(&Aspect::Attributes));
+    if before.is_some_and(|s| s.value == value) {
+        return;
+    }
+    let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
+    run.add(
+        kind::PROJECT,
+        &scope.id,
+        sightings(&shown, seen, seen),
+        None,
+    );
+    let at = seen;
+    let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
+    open.insert(scope.id.clone(), Remembered { sighted });
+}
