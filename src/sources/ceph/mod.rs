@@ -15,16 +15,15 @@ mod subvolumes;
 
 use super::{
     Finding, Out, Source, SourceError,
-    item::{Item, sightings},
+    item::Item,
     run::{Fault, Run},
-    whole::{List, finish, is_suspect, suspicion},
+    whole::{self, List, finish, is_suspect, suspicion},
 };
 use crate::{
     config,
     domain::{
         Aspect, Known, Memory, Pass, PassMode, Ts, Value,
         fact::kind,
-        memory::{Remembered, Sighted},
         tenancy::attr,
     },
     net::{Clock, Dated},
@@ -242,24 +241,8 @@ impl Ceph {
             .filter_map(Value::known)
             .map(|k| k.label.as_str())
             .collect();
-        let open = self
-            .memory
-            .open
-            .entry(kind::PROJECT.to_owned())
-            .or_default();
         for id in owners {
-            let value = Value::Known(scope(id, self.part));
-            let before = open
-                .get(id)
-                .and_then(|r| r.sighted.get(&Aspect::Attributes));
-            if before.is_some_and(|s| s.value == value) {
-                continue;
-            }
-            let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
-            run.add(kind::PROJECT, id, sightings(&shown, seen, seen), None);
-            let at = seen;
-            let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
-            open.insert(id.to_owned(), Remembered { sighted });
+            whole::take_scope(&mut self.memory, id, scope(id, self.part), seen, run);
         }
     }
 }
@@ -302,3 +285,6 @@ fn shape(program: &str, args: &[impl AsRef<str>], why: &str) -> SourceError {
         why: format!("does not answer as expected: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
