@@ -6,7 +6,7 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{events, openstack::fuzzed as openstack},
+    sources::{events, openstack::fuzzed as openstack, rgw::fuzzed as rgw},
     spool,
 };
 use std::path::Path;
@@ -39,6 +39,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("share", |bytes| openstack::item("shares", bytes)),
     ("account", openstack::account),
     ("inventories", openstack::inventories),
+    ("rgw_usage", rgw::usage),
+    ("rgw_bucket", rgw::bucket),
+    ("rgw_names", rgw::names),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

@@ -166,7 +166,7 @@ async fn dispatch(args: Args) -> Result<u8> {
             as_of,
         } => {
             with_config(&global, async |c| {
-                read::export(c, &month, format, &out, as_of).await
+                read::export(c, &month, &format, &out, as_of).await
             })
             .await
         }

@@ -189,13 +189,20 @@ fn months_back(now: Ts, zone: chrono_tz::Tz) -> Vec<Period> {
 pub(super) async fn export(
     config: Config,
     month: &str,
-    format: args::ExportFormat,
+    format: &str,
     out: &Path,
     as_of: Option<Ts>,
 ) -> Result<u8> {
     if let Err(code) = parse_month(month, config.meters.time_zone) {
         return Ok(code);
     }
+    let format = match export::Format::parse(format, &config.delivery) {
+        Ok(format) => format,
+        Err(e) => {
+            eprintln!("plimsoll: {e}");
+            return Ok(exit::USAGE);
+        }
+    };
     if as_of.is_none() {
         // Kept before the as-of is taken, so that the same export can be asked for again by it.
         let store = open_store(&config).await?;
@@ -237,11 +244,7 @@ pub(super) async fn export(
         definitions: &definitions,
         facts: &computed.facts,
     };
-    let format = match format {
-        args::ExportFormat::Csv => export::Format::Csv,
-        args::ExportFormat::Jsonl => export::Format::Jsonl,
-    };
-    let written = export::write(&export, format, out)
+    let written = export::write(&export, &format, out)
         .with_context(|| format!("exporting {period} to {}", out.display()))?;
     let mut stdout = io::stdout().lock();
     for path in &written.paths {

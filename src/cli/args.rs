@@ -88,15 +88,6 @@ pub enum TextFormat {
     Json,
 }
 
-/// Forms of exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// RFC 4180, a file a contract.
-    Csv,
-    /// One JSON object a line, a file a contract.
-    Jsonl,
-}
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -202,15 +193,17 @@ pub enum Command {
     /// Write a month's lines to files, with a manifest.
     #[command(
         after_help = "Exit code 1: usage without a price; nothing is written then, and each flavor and project is named.\n\n\
-        Example: plimsoll export --month 2026-10 --format csv --out exports/2026-10"
+        Examples:\n  plimsoll export --month 2026-10 --format csv --out exports/2026-10\n  \
+        plimsoll export --month 2026-10 --format contracts --out exports/2026-10\n\n\
+        Forms and their columns: docs/exports.md"
     )]
     Export {
         /// The month, in the provider's time zone.
         #[arg(long, value_name = "YYYY-MM")]
         month: String,
-        /// Form of the files.
-        #[arg(long, value_enum)]
-        format: ExportFormat,
+        /// Form of the files: csv, jsonl, parquet, focus (FOCUS 1.2, CSV), focus-parquet, or a profile of the configuration (`contracts` ships).
+        #[arg(long, value_name = "FORM")]
+        format: String,
         /// Directory to write to; made if it is not there.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,

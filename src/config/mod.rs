@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+pub mod delivery;
 mod leaf;
 mod openslo;
 mod problem;
@@ -28,8 +29,8 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{price_book_schema, schema};
 pub use types::{
-    Ceph, Config, Credentials, Http, MeterRules, Metering, Notifications, OpenStack, Rgw, Secret,
-    Slos, Source, Store, StoreAt,
+    Ceph, Config, Credentials, Delivery, Http, MeterRules, Metering, Notifications, OpenStack, Rgw,
+    Secret, Slos, Source, Store, StoreAt,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -153,6 +154,9 @@ fn sections(
     let slo = c
         .part(raw.slo, &top.key("slo"))
         .map(|s| slo::slo(c, s, zone));
+    let delivery = c
+        .part(raw.delivery, &top.key("delivery"))
+        .map(|d| delivery::delivery(c, d));
     Some(Config {
         path: c.file.clone(),
         store: store?,
@@ -162,6 +166,7 @@ fn sections(
         prices,
         http: http?,
         slo: slo?,
+        delivery: delivery?,
         warnings: Vec::new(),
     })
 }

@@ -1,12 +1,17 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
 mod ceph;
+mod delivery;
 mod meters;
 mod notifications;
 mod openstack;
 mod rgw;
 
 pub(super) use ceph::{Ceph, CephPart};
+pub(super) use delivery::{
+    Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
+    Lines as ProfileLines, RawColumn, RawProfile,
+};
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
@@ -72,6 +77,9 @@ pub(super) struct Plimsoll {
     /// What is promised. Default: nothing.
     #[serde(default)]
     pub(super) slo: Part<SloSection>,
+    /// What files look like that others are given. Default: the forms that ship.
+    #[serde(default)]
+    pub(super) delivery: Part<Delivery>,
 }
 
 /// What is promised.

@@ -154,6 +154,23 @@ impl Shape<'_> {
                 }
             };
         }
+        if has_type(resolved, "boolean") {
+            let word = match text {
+                "true" if plain => Some(true),
+                "false" if plain => Some(false),
+                _ => None,
+            };
+            if word.is_none() {
+                self.report(
+                    out,
+                    at,
+                    path,
+                    "is not true or false",
+                    "write it without quotes",
+                );
+            }
+            return word.map(Value::Bool);
+        }
         let (min, max) = (
             resolved["minimum"].as_i64().unwrap_or(0),
             resolved["maximum"].as_i64().unwrap_or(i64::MAX),
@@ -314,12 +331,13 @@ impl Shape<'_> {
             words.dedup();
             return words.join(" or ");
         }
-        let word = ["object", "array", "string"]
+        let word = ["object", "array", "string", "boolean"]
             .into_iter()
             .find(|t| has_type(resolved, t));
         match word {
             Some("object") => "a mapping",
             Some("array") => "a list",
+            Some("boolean") => "true or false",
             Some(_) => "text",
             None => "a whole number",
         }
@@ -388,7 +406,9 @@ fn kind_fits(schema: &Value, node: &Node) -> bool {
     match node.data {
         Data::Map(_) => has_type(schema, "object"),
         Data::Seq(_) => has_type(schema, "array"),
-        Data::Text { .. } => has_type(schema, "string") || has_type(schema, "integer"),
+        Data::Text { .. } => ["string", "integer", "boolean"]
+            .iter()
+            .any(|t| has_type(schema, t)),
     }
 }
 

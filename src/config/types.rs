@@ -12,6 +12,7 @@ use super::Problem;
 use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
+    profile::Profile,
 };
 use crate::slo::{Exclusion, Slo};
 use chrono_tz::Tz;
@@ -39,8 +40,19 @@ pub struct Config {
     pub http: Http,
     /// What is promised.
     pub slo: Slos,
+    /// What files look like.
+    pub delivery: Delivery,
     /// What somebody should look at, though it is accepted.
     pub warnings: Vec<Problem>,
+}
+
+/// What files look like that others are given.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    /// Who provides, publishes and issues, in the words of FOCUS.
+    pub provider: Option<String>,
+    /// Forms of CSV, the shipped one among them.
+    pub profiles: Vec<Profile>,
 }
 
 /// What is promised.
@@ -89,6 +101,10 @@ pub enum StoreAt {
 }
 
 /// A source.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and they are read once"
+)]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.

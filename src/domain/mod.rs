@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod bill;
+pub mod charge;
 pub mod decimal;
 pub mod digest;
 pub mod fact;
@@ -13,12 +14,14 @@ pub mod ownership;
 pub mod pass;
 pub mod period;
 pub mod price;
+pub mod profile;
 pub mod span;
 pub mod tenancy;
 pub mod time;
 pub mod usage;
 
 pub use batch::{Batch, Raw};
+pub use charge::Charge;
 pub use decimal::Decimal;
 pub use fact::{Aspect, Evidence, Fact, Known, ResourceKey, StoredFact, Value};
 pub use memory::Memory;

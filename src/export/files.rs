@@ -95,13 +95,9 @@ pub(super) struct Finished {
 }
 
 impl FileWriter {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Writes all of it.
     pub(super) fn all(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
-        self.write_all(bytes).map_err(error("write", &self.path))
+        self.write_all(bytes).map_err(ExportError::Write)
     }
 
     /// Flushes and syncs it.
@@ -119,7 +115,9 @@ impl FileWriter {
 
 impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
+        let named =
+            |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", self.path.display()));
+        let n = self.file.write(bytes).map_err(named)?;
         self.hash.update(&bytes[..n]);
         self.bytes += n as u64;
         Ok(n)

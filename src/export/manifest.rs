@@ -1,7 +1,7 @@
 //! The manifest: what an export consists of, what it stands on and what it sums up to.
 
-use super::{Export, ExportError, Format};
-use crate::domain::UsageRow;
+use super::ExportError;
+use crate::domain::{PriceBook, UsageRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// `csv` or `jsonl`.
+    /// The word of `--format`.
     pub format: String,
     /// `2026-10`.
     pub month: String,
@@ -29,12 +29,47 @@ pub struct Manifest {
     pub definitions: BTreeMap<String, String>,
     /// The price book; null where there is none.
     pub book: Option<BookEntry>,
+    /// How the month was closed; null while it is open.
+    pub closed: Option<Closed>,
     /// Rows of all files.
     pub rows: usize,
     /// Sums over all files, by meter.
     pub meters: Vec<MeterSum>,
     /// The files, by tenant and contract.
     pub files: Vec<FileEntry>,
+}
+
+/// What a manifest says beside its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// IANA name of the period's time zone.
+    pub time_zone: String,
+    /// First instant of the period, UTC.
+    pub from: String,
+    /// First instant after it, UTC.
+    pub to: String,
+    /// Facts stored no later than this count.
+    pub as_of: String,
+    /// Hash of the facts.
+    pub facts: String,
+    /// See [`Manifest::definitions`].
+    pub definitions: BTreeMap<String, String>,
+    /// The price book.
+    pub book: Option<BookEntry>,
+    /// How the month was closed.
+    pub closed: Option<Closed>,
+}
+
+/// How a month was closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// The closing's id.
+    pub id: String,
+    /// Why it was closed all the same; empty where nothing stood against it.
+    pub accepted: String,
+    /// What stood against it, in words.
+    pub blockers: Vec<String>,
 }
 
 /// The price book behind the amounts.
@@ -53,13 +88,27 @@ pub struct BookEntry {
     pub rounding: crate::domain::money::Rounding,
 }
 
+impl BookEntry {
+    /// Of a book.
+    #[must_use]
+    pub fn of(book: &PriceBook) -> Self {
+        Self {
+            name: book.name.clone(),
+            sha256: book.hash.clone(),
+            currency: book.currency.clone(),
+            decimals: book.decimals,
+            rounding: book.rounding,
+        }
+    }
+}
+
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Its name in the directory.
     pub name: String,
-    /// Customer, or `unattributed`.
+    /// Customer, or `unattributed`; empty where all are in one file.
     pub tenant: String,
     /// Terms, or empty.
     pub contract: String,
@@ -109,38 +158,70 @@ impl Manifest {
     /// Name of the file.
     pub const NAME: &'static str = "manifest.json";
 
+    /// The file.
+    ///
+    /// # Errors
+    /// None that is known: its maps have texts for keys.
+    pub fn bytes(&self) -> Result<Vec<u8>, ExportError> {
+        Ok(format!("{}\n", serde_json::to_string_pretty(self)?).into_bytes())
+    }
+
     pub(super) fn new(
-        export: &Export<'_>,
-        format: Format,
+        format: &str,
+        month: &str,
+        about: About,
         files: Vec<FileEntry>,
     ) -> Result<Self, ExportError> {
-        let usage = export.usage();
+        let mut all = Vec::new();
+        for file in &files {
+            add(&mut all, &file.meters)?;
+        }
         Ok(Self {
-            format: format.as_str().to_owned(),
-            month: usage.month.clone(),
-            time_zone: usage.time_zone.clone(),
-            from: export.period.from.to_string(),
-            to: export.period.to.to_string(),
-            as_of: usage.as_of.to_string(),
+            format: format.to_owned(),
+            month: month.to_owned(),
+            time_zone: about.time_zone,
+            from: about.from,
+            to: about.to,
+            as_of: about.as_of,
             created_by: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
-            facts: export.facts.to_owned(),
-            definitions: export.definitions.clone(),
-            book: export.priced.map(|r| BookEntry {
-                name: r.book.name.clone(),
-                sha256: r.book.hash.clone(),
-                currency: r.book.currency.clone(),
-                decimals: r.book.decimals,
-                rounding: r.book.rounding,
-            }),
+            facts: about.facts,
+            definitions: about.definitions,
+            book: about.book,
+            closed: about.closed,
             rows: files.iter().map(|f| f.rows).sum(),
-            meters: sums(&usage.rows)?,
+            meters: all,
             files,
         })
     }
 }
 
+/// Adds sums to sums, by meter; both sorted.
+pub(super) fn add(sums: &mut Vec<MeterSum>, more: &[MeterSum]) -> Result<(), ExportError> {
+    for m in more {
+        let overflow = || ExportError::Overflow {
+            meter: m.meter.clone(),
+        };
+        let number = |s: &MeterSum| s.quantity.parse::<i128>().map_err(|_| overflow());
+        let place = sums.binary_search_by(|s| (&s.meter, &s.unit).cmp(&(&m.meter, &m.unit)));
+        match place {
+            Ok(i) => {
+                let sum = number(&sums[i])?
+                    .checked_add(number(m)?)
+                    .ok_or_else(overflow)?;
+                sums[i].rows += m.rows;
+                sums[i].quantity = sum.to_string();
+            }
+            Err(i) => sums.insert(i, m.clone()),
+        }
+    }
+    Ok(())
+}
+
 /// Sums by meter (and unit, which is the meter's), in 128 bits.
-pub(super) fn sums<'a>(
+///
+/// # Errors
+/// [`ExportError::Overflow`].
+pub fn sums<'a>(
     rows: impl IntoIterator<Item = &'a UsageRow>,
 ) -> Result<Vec<MeterSum>, ExportError> {
     let mut sums: BTreeMap<(&str, &str), (usize, i128)> = BTreeMap::new();

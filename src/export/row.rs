@@ -1,21 +1,16 @@
 //! One line of an export, and how a cell of CSV is written so that no spreadsheet runs it.
 
-use super::{Entry, Export};
-use crate::{
-    domain::{
-        UsageRow,
-        bill::{Bill, Line},
-        money::{exact_text, units_to_text},
-        price::ItemKind,
-    },
-    rating,
+use crate::domain::{
+    Charge,
+    charge::Class,
+    money::{exact_text, units_to_text},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// The columns of CSV, in order: the fields of [`Row`].
-pub const COLUMNS: [&str; 22] = [
+pub const COLUMNS: [&str; 26] = [
     "month",
     "contract",
     "tenant",
@@ -27,8 +22,11 @@ pub const COLUMNS: [&str; 22] = [
     "resource_name",
     "meter",
     "dimensions",
+    "class",
     "sku",
     "description",
+    "from",
+    "to",
     "quantity",
     "unit",
     "unit_price",
@@ -37,6 +35,7 @@ pub const COLUMNS: [&str; 22] = [
     "currency",
     "observed_s",
     "expected_s",
+    "corrects",
     "id",
 ];
 
@@ -65,20 +64,26 @@ pub struct Row<'a> {
     /// Its name for people.
     pub resource_name: &'a str,
     /// Meter: `compute.vcpu`.
-    pub meter: Cow<'a, str>,
+    pub meter: &'a str,
     /// What may be priced apart.
-    pub dimensions: Cow<'a, BTreeMap<String, String>>,
+    pub dimensions: &'a BTreeMap<String, String>,
+    /// `measured`, `usage`, `fee`, `rebate`, `percentage`, `rounding` or `credit`.
+    pub class: &'a str,
     /// SKU of the price.
     pub sku: Option<&'a str>,
     /// The price's name for people.
     pub description: Option<&'a str>,
+    /// First instant that the line is of, UTC.
+    pub from: String,
+    /// First instant after, UTC.
+    pub to: String,
     /// Level x seconds, or an amount, in `unit`: a whole number, exact.
     #[schemars(regex(pattern = r"^-?[0-9]+$"))]
     pub quantity: String,
     /// UCUM unit of the quantity: `s`, `By.s`.
-    pub unit: Cow<'a, str>,
+    pub unit: &'a str,
     /// `16.91 EUR per 1 instance per 30d`.
-    pub unit_price: Option<String>,
+    pub unit_price: Option<&'a str>,
     /// The amount before rounding, as a fraction: `1691/100`.
     #[schemars(regex(pattern = r"^-?[0-9]+(/[0-9]+)?$"))]
     pub exact_amount: Option<String>,
@@ -91,145 +96,79 @@ pub struct Row<'a> {
     pub observed_s: i64,
     /// Seconds that should have been observed.
     pub expected_s: i64,
+    /// The id of the line that this one corrects; null for all others.
+    pub corrects: Option<&'a str>,
     /// The line's id, the same wherever and whenever it is computed: `plimsoll explain ID`.
-    pub id: Cow<'a, str>,
+    pub id: &'a str,
 }
 
 impl<'a> Row<'a> {
-    /// The line of an entry.
-    pub(super) fn new(export: &Export<'a>, entry: &Entry<'a>) -> Self {
-        let rows = &export.usage().rows;
-        match entry {
-            Entry::Usage(i) => Self::usage(export, &rows[*i]),
-            Entry::Line(bill, line) => Self::line(export, bill, line),
-            Entry::Rounding(bill) => {
-                let mut row = Self::of_nothing(export, bill);
-                row.sku = Some(rating::ROUNDING);
-                row.description = Some("Rounding");
-                row.price(export, bill.rounding);
-                row.id = Cow::Owned(rating::rounding_id(&export.usage().month, bill));
-                row
-            }
-        }
-    }
-
-    fn usage(export: &Export<'a>, usage: &'a UsageRow) -> Self {
+    /// The line of a charge.
+    #[must_use]
+    pub fn new(c: &'a Charge) -> Self {
+        let told = |s: &'a String| Some(s.as_str()).filter(|s| !s.is_empty());
         Self {
-            month: &export.usage().month,
-            contract: &usage.contract,
-            tenant: &usage.tenant,
-            scope: &usage.scope,
-            scope_name: &usage.scope_name,
-            source: &usage.source,
-            kind: &usage.kind,
-            resource: &usage.resource,
-            resource_name: &usage.resource_name,
-            meter: Cow::Borrowed(&usage.meter),
-            dimensions: Cow::Borrowed(&usage.dimensions),
-            sku: None,
-            description: None,
-            quantity: usage.quantity.to_string(),
-            unit: Cow::Borrowed(&usage.unit),
-            unit_price: None,
-            exact_amount: None,
-            amount: None,
-            currency: None,
-            observed_s: usage.observed_s,
-            expected_s: usage.expected_s,
-            id: Cow::Borrowed(&usage.id),
-        }
-    }
-
-    /// What is of a bill, and of no resource.
-    fn of_nothing(export: &Export<'a>, bill: &'a Bill) -> Self {
-        Self {
-            month: &export.usage().month,
-            contract: &bill.contract,
-            tenant: &bill.tenant,
-            scope: "",
-            scope_name: "",
-            source: "",
-            kind: "",
-            resource: "",
-            resource_name: "",
-            meter: Cow::Borrowed(""),
-            dimensions: Cow::Owned(BTreeMap::new()),
-            sku: None,
-            description: None,
-            quantity: "1".to_owned(),
-            unit: Cow::Borrowed("1"),
-            unit_price: None,
-            exact_amount: None,
-            amount: None,
-            currency: None,
-            observed_s: 0,
-            expected_s: 0,
-            id: Cow::Borrowed(""),
-        }
-    }
-
-    fn line(export: &Export<'a>, bill: &'a Bill, line: &'a Line) -> Self {
-        let rows = &export.usage().rows;
-        let Some(priced) = export.priced else {
-            return Self::of_nothing(export, bill);
-        };
-        let item = &priced.book.items[line.item];
-        let mut row = match rating::one_resource(line, priced.book) {
-            Some(i) => Self::usage(export, &rows[i]),
-            None => Self::of_nothing(export, bill),
-        };
-        if let ItemKind::Usage(price) = &item.kind
-            && !matches!(line.rows, crate::domain::bill::Rows::One(_))
-        {
-            row.meter = Cow::Owned(price.of.meters().join(" "));
-            row.dimensions = Cow::Borrowed(&price.matches);
-        }
-        let (quantity, unit) = rating::quantity_text(line, priced.book, export.metered);
-        (row.quantity, row.unit) = (quantity, Cow::Owned(unit));
-        row.sku = Some(&item.sku);
-        row.description = Some(&item.name);
-        row.unit_price = Some(rating::unit_price(line, priced.book));
-        row.exact_amount = Some(exact_text(&line.exact.to_rational()));
-        row.price(export, line.amount);
-        (row.observed_s, row.expected_s) = (line.observed_s, line.expected_s);
-        row.id = Cow::Owned(rating::id(line, bill, priced.book, export.metered));
-        row
-    }
-
-    fn price(&mut self, export: &Export<'a>, amount: i128) {
-        if let Some(priced) = export.priced {
-            self.amount = Some(units_to_text(amount, priced.book.decimals));
-            self.currency = Some(&priced.book.currency);
+            month: &c.month,
+            contract: &c.contract,
+            tenant: &c.tenant,
+            scope: &c.scope,
+            scope_name: &c.scope_name,
+            source: &c.source,
+            kind: &c.kind,
+            resource: &c.resource,
+            resource_name: &c.resource_name,
+            meter: &c.meter,
+            dimensions: &c.dimensions,
+            class: c.class.as_str(),
+            sku: told(&c.sku),
+            description: c.has_money().then_some(&c.name),
+            from: c.from.to_string(),
+            to: c.to.to_string(),
+            quantity: c.quantity.to_string(),
+            unit: &c.unit,
+            unit_price: told(&c.price),
+            exact_amount: (c.has_money() && c.class != Class::Rounding)
+                .then(|| exact_text(&c.exact)),
+            amount: c.has_money().then(|| units_to_text(c.amount, c.decimals)),
+            currency: told(&c.currency).filter(|_| c.has_money()),
+            observed_s: c.observed_s,
+            expected_s: c.expected_s,
+            corrects: told(&c.corrects),
+            id: &c.id,
         }
     }
 
     /// The cells of its CSV line, as [`COLUMNS`] names them. Numbers are bare; all else is [`text`].
-    pub(super) fn csv(&self) -> [String; COLUMNS.len()] {
-        let cell = |s: &str| text(s).into_owned();
-        let cell_or_empty = |s: Option<&str>| s.map(cell).unwrap_or_default();
+    pub(super) fn csv(&self) -> [Cow<'_, str>; COLUMNS.len()] {
+        let number = |s: &'_ Option<String>| Cow::Owned(s.clone().unwrap_or_default());
+        let told = |s: Option<&'a str>| text(s.unwrap_or_default());
         [
-            cell(self.month),
-            cell(self.contract),
-            cell(self.tenant),
-            cell(self.scope),
-            cell(self.scope_name),
-            cell(self.source),
-            cell(self.kind),
-            cell(self.resource),
-            cell(self.resource_name),
-            cell(&self.meter),
-            cell(&dimensions(&self.dimensions)),
-            cell_or_empty(self.sku),
-            cell_or_empty(self.description),
-            self.quantity.clone(),
-            cell(&self.unit),
-            cell_or_empty(self.unit_price.as_deref()),
-            self.exact_amount.clone().unwrap_or_default(),
-            self.amount.clone().unwrap_or_default(),
-            cell_or_empty(self.currency),
-            self.observed_s.to_string(),
-            self.expected_s.to_string(),
-            cell(&self.id),
+            text(self.month),
+            text(self.contract),
+            text(self.tenant),
+            text(self.scope),
+            text(self.scope_name),
+            text(self.source),
+            text(self.kind),
+            text(self.resource),
+            text(self.resource_name),
+            text(self.meter),
+            Cow::Owned(text(&dimensions(self.dimensions)).into_owned()),
+            text(self.class),
+            told(self.sku),
+            told(self.description),
+            text(&self.from),
+            text(&self.to),
+            Cow::Borrowed(&self.quantity),
+            text(self.unit),
+            told(self.unit_price),
+            number(&self.exact_amount),
+            number(&self.amount),
+            told(self.currency),
+            Cow::Owned(self.observed_s.to_string()),
+            Cow::Owned(self.expected_s.to_string()),
+            told(self.corrects),
+            text(self.id),
         ]
     }
 }

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 type Levels = BTreeMap<String, i64>;
 
+/// What a reading showed, and its id.
+type Shown<'a> = (&'a Levels, u64);
+
 /// The stretch, and which of its counters.
 type Counter<'a> = (Ts, Ts, &'a str);
 
@@ -36,10 +39,10 @@ fn amount(
     // What the cloud said within one second came in the order of growth.
     readings.sort_by(|(a, x), (b, y)| (a.seen, &x.levels, a.id).cmp(&(b.seen, &y.levels, b.id)));
     let (_, latest) = *readings.last()?;
-    let mut generations: Vec<(&Levels, u64)> = Vec::new();
-    let (mut most, mut below): (Option<(&Levels, u64)>, Option<(&Levels, u64)>) = (None, None);
+    let mut generations: Vec<Shown<'_>> = Vec::new();
+    let (mut most, mut below): (Option<Shown<'_>>, Option<Shown<'_>>) = (None, None);
     for reading in readings.iter().map(|(t, k)| (&k.levels, t.id)) {
-        let is_below = |most: Option<(&Levels, u64)>| most.is_some_and(|(m, _)| less(reading.0, m));
+        let is_below = |most: Option<Shown<'_>>| most.is_some_and(|(m, _)| less(reading.0, m));
         if is_below(most) && below.is_some() {
             generations.extend(most);
             most = below.take();

@@ -73,7 +73,8 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             })
             .or_insert(fact);
     }
-    let life = life(key, by_id.iter().map(Told::of).collect());
+    let mut told: Vec<_> = by_id.iter().map(Told::of).collect();
+    let life = life(key, &mut told);
     let owned =
         |spans: &Vec<Span<&Known>>| spans.iter().map(|s| s.with(s.value.cloned())).collect();
     Timeline {
@@ -89,9 +90,9 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
     }
 }
 
-/// Folds what the facts of one resource tell: each id once, in any order.
+/// Folds what the facts of one resource tell: each id once, in any order. Sorts them by aspect.
 #[must_use]
-pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
+pub fn life<'a>(key: &'a ResourceKey, told: &mut [Told<'a>]) -> Life<'a> {
     told.sort_by_key(|f| f.aspect);
     let mut aspects = BTreeMap::new();
     let (mut amounts, mut unexplained) = (Vec::new(), Vec::new());

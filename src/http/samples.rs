@@ -1,6 +1,7 @@
 //! Made-up months for the tests of pages and routes.
 
 use super::{Board, Figures, overview::Reasons};
+use crate::periods::differences::Differences;
 use crate::{
     config::{Config, Credentials, Http, Metering, OpenStack, Secret, Source, Store, StoreAt},
     domain::{
@@ -88,6 +89,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
             exceptions: BTreeMap::new(),
         },
         prices: priced.then_some(book),
+        delivery: crate::config::Delivery::default(),
         slo: crate::config::Slos::default(),
         http: Http {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -350,6 +352,7 @@ pub(super) fn figures(servers: &[Server<'_>], priced: bool) -> Figures {
         usage,
         unpriced: vec![],
         reasons: Reasons::new(),
+        differences: Differences::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! hours and service units look at many rows together (`scheme`); fees, rebates and percentages come after (`extras`). Where a price, or what a contract
 //! has agreed, changes within the month, its lines are cut at that second.
 
+mod charges;
 mod extras;
 mod index;
 mod problem;
@@ -25,6 +26,7 @@ use num_traits::ToPrimitive as _;
 use scheme::Group;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use charges::{Account, OtherBills, Payer, Share};
 pub use problem::{Problem, Unpriced};
 pub use project::projected;
 pub use quote::{NotQuoted, QUOTED, check_examples, quote};

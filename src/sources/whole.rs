@@ -97,13 +97,7 @@ impl List {
 }
 
 /// Tells of a scope and what rules may know of it, unless that is known.
-pub(super) fn take_scope(
-    memory: &mut Memory,
-    id: &str,
-    known: Known,
-    seen: Ts,
-    run: &mut Run<'_>,
-) {
+pub(super) fn take_scope(memory: &mut Memory, id: &str, known: Known, seen: Ts, run: &mut Run<'_>) {
     let value = Value::Known(known);
     let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
     let before = open

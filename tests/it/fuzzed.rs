@@ -79,6 +79,19 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
+        "rgw_usage" => ["usage_all", "usage_requester_pays", "usage_nocaps"]
+            .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+            .into(),
+        "rgw_bucket" => ["bucket_stats_mpu", "reef/bucket_stats_versions"]
+            .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+            .into(),
+        "rgw_names" => {
+            let mut all = ["metadata_user_list", "metadata_user_paged", "reef/metadata_user"]
+                .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+                .to_vec();
+            all.push(b"tx00000bfb330aa9bb66441-006b03f4e9-1032-default".into());
+            all
+        }
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",

@@ -167,8 +167,8 @@ async fn assert_lives(store: &Store, cloud: &str, facts: &[(ResourceKey, Vec<Sto
             let known = facts.iter().filter(|f| f.stored_at <= as_of);
             let known: Vec<Fact> = known.map(|f| f.fact.clone()).collect();
             if !known.is_empty() {
-                let (same, told) = told.next().await.unwrap().unwrap();
-                assert_eq!(fold::life(same, told), fold::fold(key, known).life());
+                let (same, mut told) = told.next().await.unwrap().unwrap();
+                assert_eq!(fold::life(same, &mut told), fold::fold(key, known).life());
             }
         }
         assert!(told.next().await.unwrap().is_none());

@@ -1,6 +1,7 @@
 //! Whole files against the judges.
 
 mod books;
+mod delivery;
 mod hostile;
 mod judged;
 mod rgw;

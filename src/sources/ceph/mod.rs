@@ -21,11 +21,7 @@ use super::{
 };
 use crate::{
     config,
-    domain::{
-        Aspect, Known, Memory, Pass, PassMode, Ts, Value,
-        fact::kind,
-        tenancy::attr,
-    },
+    domain::{Aspect, Known, Memory, Pass, PassMode, Ts, Value, fact::kind, tenancy::attr},
     net::{Clock, Dated},
 };
 use command::Commands;

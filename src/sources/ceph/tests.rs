@@ -29,7 +29,9 @@ impl Cluster {
         let changed = tempfile::tempdir().unwrap();
         let argv = |program: &str| {
             let dir = changed.path().to_str().unwrap();
-            ["/bin/sh", "-c", PLAY, "play", dir, RECORDED, program].map(str::to_owned).to_vec()
+            ["/bin/sh", "-c", PLAY, "play", dir, RECORDED, program]
+                .map(str::to_owned)
+                .to_vec()
         };
         let conf = config::Ceph {
             name: "lab".into(),
@@ -103,13 +105,17 @@ async fn collect(reader: &mut Ceph) -> (Vec<Pass>, Vec<Fact>) {
 }
 
 fn known<'a>(facts: &'a [Fact], resource: &str, aspect: Aspect) -> Option<&'a Known> {
-    let of = |f: &&Fact| f.key.resource == resource && f.aspect == aspect && f.evidence == Evidence::Sighting;
+    let of = |f: &&Fact| {
+        f.key.resource == resource && f.aspect == aspect && f.evidence == Evidence::Sighting
+    };
     facts.iter().rfind(of).and_then(|f| f.value.known())
 }
 
 fn states(facts: &[Fact], kind: &str) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
-    for f in facts.iter().filter(|f| f.key.kind == kind && f.aspect == Aspect::State && f.evidence == Evidence::Sighting) {
+    for f in facts.iter().filter(|f| {
+        f.key.kind == kind && f.aspect == Aspect::State && f.evidence == Evidence::Sighting
+    }) {
         let label = f.value.known().map_or("gone", |k| &k.label);
         *all.entry(label.to_owned()).or_default() += 1;
     }
@@ -124,11 +130,20 @@ async fn images_of_every_pool_namespace_and_trash_have_their_sizes() {
     let cluster = Cluster::new();
     let mut reader = cluster.reader(Part::Rbd);
     let (passes, facts) = collect(&mut reader).await;
-    assert_eq!((passes[0].outcome, passes[0].error.as_str()), (Outcome::Complete, ""));
-    assert_eq!(states(&facts, kind::RBD_IMAGE), BTreeMap::from([("active".into(), 11), ("trash".into(), 1)]));
+    assert_eq!(
+        (passes[0].outcome, passes[0].error.as_str()),
+        (Outcome::Complete, "")
+    );
+    assert_eq!(
+        states(&facts, kind::RBD_IMAGE),
+        BTreeMap::from([("active".into(), 11), ("trash".into(), 1)])
+    );
     let disk = known(&facts, DISK, Aspect::Flavor).unwrap();
     assert_eq!(disk.label, "vms");
-    assert_eq!((disk.levels["capacity_bytes"], disk.levels["used_bytes"]), (320 << 20, 20 << 20));
+    assert_eq!(
+        (disk.levels["capacity_bytes"], disk.levels["used_bytes"]),
+        (320 << 20, 20 << 20)
+    );
     // What `du` leaves out: the trash has its size from `info`, and nobody knows what it uses.
     let trashed = known(&facts, TRASHED, Aspect::Flavor).unwrap();
     assert_eq!(trashed.levels["capacity_bytes"], 64 << 20);
@@ -136,11 +151,25 @@ async fn images_of_every_pool_namespace_and_trash_have_their_sizes() {
     // A namespace is a scope of its own.
     let spaced = known(&facts, "volumes/tenant-ns/112272c70169", Aspect::Owner).unwrap();
     assert_eq!(spaced.label, "volumes/tenant-ns");
-    let scopes: BTreeSet<&str> = facts.iter().filter(|f| f.key.kind == kind::PROJECT).map(|f| f.key.resource.as_str()).collect();
-    assert_eq!(scopes, BTreeSet::from(["images", "vms", "volumes", "volumes/tenant-ns"]));
+    let scopes: BTreeSet<&str> = facts
+        .iter()
+        .filter(|f| f.key.kind == kind::PROJECT)
+        .map(|f| f.key.resource.as_str())
+        .collect();
+    assert_eq!(
+        scopes,
+        BTreeSet::from(["images", "vms", "volumes", "volumes/tenant-ns"])
+    );
     // `du` splits what snapshots hold from what the image itself does: together they are what it takes.
-    let split = facts.iter().filter_map(|f| f.value.known()).find(|k| k.levels.get("snapshots") == Some(&1)).unwrap();
-    assert!(split.levels["used_bytes"] >= split.levels["snapshot_bytes"] && split.levels["snapshot_bytes"] > 0);
+    let split = facts
+        .iter()
+        .filter_map(|f| f.value.known())
+        .find(|k| k.levels.get("snapshots") == Some(&1))
+        .unwrap();
+    assert!(
+        split.levels["used_bytes"] >= split.levels["snapshot_bytes"]
+            && split.levels["snapshot_bytes"] > 0
+    );
 }
 
 #[tokio::test]
@@ -149,13 +178,22 @@ async fn what_openstack_meters_is_shown_and_not_counted() {
     cluster.conf.openstack = Some("nordic-1".into());
     let (_, facts) = collect(&mut cluster.reader(Part::Rbd)).await;
     // Only the disk that nobody's service named, and ceph-csi's, are ours.
-    assert_eq!(states(&facts, kind::RBD_IMAGE), BTreeMap::from([("active".into(), 2), ("elsewhere".into(), 10)]));
+    assert_eq!(
+        states(&facts, kind::RBD_IMAGE),
+        BTreeMap::from([("active".into(), 2), ("elsewhere".into(), 10)])
+    );
     let (_, facts) = collect(&mut cluster.reader(Part::CephFs)).await;
-    assert_eq!(states(&facts, kind::SUBVOLUME), BTreeMap::from([("available".into(), 3), ("elsewhere".into(), 3)]));
+    assert_eq!(
+        states(&facts, kind::SUBVOLUME),
+        BTreeMap::from([("available".into(), 3), ("elsewhere".into(), 3)])
+    );
     for (name, theirs) in [
         ("volume-371ecd7b-27cd-4130-8722-9389571aa876", true),
         ("volume-6c307511-b2b9-437a-a8df-6ec4ce4a2bbd.deleted", true),
-        ("volume-371ecd7b-27cd-4130-8722-9389571aa876.backup.base", true),
+        (
+            "volume-371ecd7b-27cd-4130-8722-9389571aa876.backup.base",
+            true,
+        ),
         ("bdd640fb-0667-4ad1-9c80-317fa3b1799d", true),
         ("bdd640fb-0667-4ad1-9c80-317fa3b1799d_disk.config", true),
         ("csi-vol-1a2a73ed-562b-4f79-8374-59eef50bea63", false),
@@ -174,20 +212,39 @@ async fn what_images_use_is_asked_for_once_a_stretch_and_spoils_nothing() {
     assert!(cluster.asked().contains(&"rbd_du_pool=vms".to_owned()));
     cluster.later(300);
     let (passes, facts) = collect(&mut reader).await;
-    assert_eq!((passes[0].outcome, facts.len()), (Outcome::Complete, 0), "nothing changed: {facts:?}");
+    assert_eq!(
+        (passes[0].outcome, facts.len()),
+        (Outcome::Complete, 0),
+        "nothing changed: {facts:?}"
+    );
     let asked = cluster.asked();
     // Neither is the image in the trash asked about again.
-    assert!(!asked.iter().any(|a| a.starts_with("rbd_du") || a.starts_with("rbd_info")), "{asked:?}");
+    assert!(
+        !asked
+            .iter()
+            .any(|a| a.starts_with("rbd_du") || a.starts_with("rbd_info")),
+        "{asked:?}"
+    );
     // Grown meanwhile, with `du` broken: the size is the new one, and what was known to be used holds on.
     cluster.later(3_600);
     let grown = recorded("rbd_ls_long_pool=vms.out").replace("335544320", "671088640");
     cluster.answers("rbd_ls_long_pool=vms", &grown);
-    cluster.fails("rbd_du_pool=vms", "5 rbd: du failed: (5) Input/output error");
+    cluster.fails(
+        "rbd_du_pool=vms",
+        "5 rbd: du failed: (5) Input/output error",
+    );
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!(passes[0].outcome, Outcome::Complete);
-    assert!(passes[0].error.contains("vms") && passes[0].error.contains("(5)"), "{}", passes[0].error);
+    assert!(
+        passes[0].error.contains("vms") && passes[0].error.contains("(5)"),
+        "{}",
+        passes[0].error
+    );
     let disk = known(&facts, DISK, Aspect::Flavor).unwrap();
-    assert_eq!((disk.levels["capacity_bytes"], disk.levels["used_bytes"]), (640 << 20, 20 << 20));
+    assert_eq!(
+        (disk.levels["capacity_bytes"], disk.levels["used_bytes"]),
+        (640 << 20, 20 << 20)
+    );
 }
 
 #[tokio::test]
@@ -199,20 +256,34 @@ async fn an_image_ends_when_its_id_is_unknown_and_not_by_being_away_from_a_list(
     cluster.later(300);
     cluster.answers("rbd_ls_long_pool=vms", "[]");
     let (passes, facts) = collect(&mut reader).await;
-    assert_eq!((passes[0].outcome, facts.len()), (Outcome::Complete, 0), "{facts:?}");
+    assert_eq!(
+        (passes[0].outcome, facts.len()),
+        (Outcome::Complete, 0),
+        "{facts:?}"
+    );
     // A refusal ends nothing.
     cluster.later(300);
     let info = "rbd_info_pool=vms_image-id=1124b172065e";
-    cluster.fails(info, "1 rbd: error opening image: (1) Operation not permitted");
+    cluster.fails(
+        info,
+        "1 rbd: error opening image: (1) Operation not permitted",
+    );
     let (passes, facts) = collect(&mut reader).await;
-    assert_eq!((passes[0].outcome, facts.len()), (Outcome::Failed, 0), "{facts:?}");
+    assert_eq!(
+        (passes[0].outcome, facts.len()),
+        (Outcome::Failed, 0),
+        "{facts:?}"
+    );
     cluster.later(300);
     let seen = cluster.clock.now();
     cluster.fails(info, &recorded("rbd_info_pool=vms_image-id=ffff1.err"));
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!(passes[0].outcome, Outcome::Complete);
     let end = facts.iter().find(|f| f.value == Value::Gone).unwrap();
-    assert_eq!((end.key.resource.as_str(), end.evidence, end.seen), (DISK, Evidence::Missing, seen));
+    assert_eq!(
+        (end.key.resource.as_str(), end.evidence, end.seen),
+        (DISK, Evidence::Missing, seen)
+    );
     // It was still asked for and there two passes before; the failed one proves nothing.
     assert_eq!(end.at, seen.plus_seconds(-600));
 }
@@ -223,20 +294,39 @@ async fn an_image_keeps_its_id_in_the_trash_and_a_new_one_tells_when_it_was_made
     let mut reader = cluster.reader(Part::Rbd);
     collect(&mut reader).await;
     cluster.later(300);
-    cluster.answers("rbd_ls_long_pool=vms", r#"[{"image":"new","id":"aa1","size":1048576,"format":2}]"#);
-    cluster.answers("rbd_trash_ls_all_pool=vms", r#"[{"id":"1124b172065e","name":"legacy-disk"}]"#);
+    cluster.answers(
+        "rbd_ls_long_pool=vms",
+        r#"[{"image":"new","id":"aa1","size":1048576,"format":2}]"#,
+    );
+    cluster.answers(
+        "rbd_trash_ls_all_pool=vms",
+        r#"[{"id":"1124b172065e","name":"legacy-disk"}]"#,
+    );
     // 2026-11-25 05:03:20, ten seconds after the last list.
     let made = recorded("rbd_info_pool=vms_image-id=1124b172065e.out");
-    let made = made.replace("1124b172065e", "aa1").replace("legacy-disk", "new");
+    let made = made
+        .replace("1124b172065e", "aa1")
+        .replace("legacy-disk", "new");
     let stamp = regex::Regex::new(r#""create_timestamp":"[^"]*""#).unwrap();
     let when = NOW.plus_seconds(10);
-    let text = chrono::DateTime::from_timestamp(when.second(), 0).unwrap().format("%a %b %e %H:%M:%S %Y");
-    cluster.answers("rbd_info_pool=vms_image-id=aa1", &stamp.replace(&made, format!(r#""create_timestamp":"{text}""#)));
+    let text = chrono::DateTime::from_timestamp(when.second(), 0)
+        .unwrap()
+        .format("%a %b %e %H:%M:%S %Y");
+    cluster.answers(
+        "rbd_info_pool=vms_image-id=aa1",
+        &stamp.replace(&made, format!(r#""create_timestamp":"{text}""#)),
+    );
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!(passes[0].outcome, Outcome::Complete, "{}", passes[0].error);
     assert_eq!(known(&facts, DISK, Aspect::State).unwrap().label, "trash");
-    assert!(known(&facts, DISK, Aspect::Flavor).is_none(), "its size is as it was");
-    let began = facts.iter().find(|f| f.key.resource == "vms/aa1" && f.evidence == Evidence::Record).unwrap();
+    assert!(
+        known(&facts, DISK, Aspect::Flavor).is_none(),
+        "its size is as it was"
+    );
+    let began = facts
+        .iter()
+        .find(|f| f.key.resource == "vms/aa1" && f.evidence == Evidence::Record)
+        .unwrap();
     assert_eq!(began.at, when);
 }
 
@@ -246,13 +336,23 @@ async fn a_cluster_that_shows_nothing_any_more_is_not_believed() {
     let mut reader = cluster.reader(Part::Rbd);
     collect(&mut reader).await;
     cluster.later(300);
-    for space in ["volumes", "images", "vms", "backups", "volumes_namespace=tenant-ns"] {
+    for space in [
+        "volumes",
+        "images",
+        "vms",
+        "backups",
+        "volumes_namespace=tenant-ns",
+    ] {
         cluster.answers(&format!("rbd_ls_long_pool={space}"), "[]");
         cluster.answers(&format!("rbd_trash_ls_all_pool={space}"), "[]");
     }
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!((passes[0].outcome, facts.len()), (Outcome::Suspect, 0));
-    assert!(passes[0].error.contains("--believe rbd_images"), "{}", passes[0].error);
+    assert!(
+        passes[0].error.contains("--believe rbd_images"),
+        "{}",
+        passes[0].error
+    );
 }
 
 #[tokio::test]
@@ -261,33 +361,63 @@ async fn subvolumes_are_their_quota_or_what_they_use() {
     let mut reader = cluster.reader(Part::CephFs);
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!((passes[0].outcome, passes[0].items), (Outcome::Complete, 6));
-    let csi = known(&facts, "cephfs/csi/csi-vol-fc377a4c-4a15-444d-85e7-ce8a3a578a8e", Aspect::Flavor).unwrap();
-    assert_eq!((csi.levels["capacity_bytes"], csi.levels["used_bytes"]), (2 << 30, 2 << 20));
+    let csi = known(
+        &facts,
+        "cephfs/csi/csi-vol-fc377a4c-4a15-444d-85e7-ce8a3a578a8e",
+        Aspect::Flavor,
+    )
+    .unwrap();
+    assert_eq!(
+        (csi.levels["capacity_bytes"], csi.levels["used_bytes"]),
+        (2 << 30, 2 << 20)
+    );
     let unlimited = "ab9099a4-35a2-40ae-9af3-05535ec42e08";
     let id = format!("cephfs/_nogroup/{unlimited}");
     let told = known(&facts, &id, Aspect::Flavor).unwrap();
-    assert_eq!((told.levels["capacity_bytes"], told.levels["used_bytes"]), (3 << 20, 3 << 20));
+    assert_eq!(
+        (told.levels["capacity_bytes"], told.levels["used_bytes"]),
+        (3 << 20, 3 << 20)
+    );
     // Written to since: told with the next stretch, not with every pass.
     let info = format!("ceph_fs_subvolume_info_cephfs_{unlimited}");
-    cluster.answers(&info, &recorded(&format!("{info}.out")).replace("3145728", "4194304"));
+    cluster.answers(
+        &info,
+        &recorded(&format!("{info}.out")).replace("3145728", "4194304"),
+    );
     cluster.later(300);
     assert!(collect(&mut reader).await.1.is_empty());
     cluster.later(3_600);
     let (_, facts) = collect(&mut reader).await;
-    assert_eq!(known(&facts, &id, Aspect::Flavor).unwrap().levels["capacity_bytes"], 4 << 20);
+    assert_eq!(
+        known(&facts, &id, Aspect::Flavor).unwrap().levels["capacity_bytes"],
+        4 << 20
+    );
     // Removed, with its snapshots kept: it is there, and no longer what it was.
     cluster.later(300);
-    cluster.answers(&info, r#"{"features":["snapshot-retention"],"state":"snapshot-retained","type":"subvolume"}"#);
+    cluster.answers(
+        &info,
+        r#"{"features":["snapshot-retention"],"state":"snapshot-retained","type":"subvolume"}"#,
+    );
     let (_, facts) = collect(&mut reader).await;
     assert_eq!(known(&facts, &id, Aspect::State).unwrap().label, "retained");
     // And gone.
     cluster.later(300);
     cluster.answers("ceph_fs_subvolume_ls_cephfs", "[]");
     fs::remove_file(cluster.path(&format!("{info}.out"))).unwrap();
-    cluster.fails(&info, &recorded("ceph_fs_subvolume_info_cephfs_nothere.err"));
+    cluster.fails(
+        &info,
+        &recorded("ceph_fs_subvolume_info_cephfs_nothere.err"),
+    );
     let (passes, facts) = collect(&mut reader).await;
-    let gone: Vec<&str> = facts.iter().filter(|f| f.value == Value::Gone).map(|f| f.key.resource.as_str()).collect();
-    assert_eq!((passes[0].outcome, gone), (Outcome::Complete, vec![id.as_str()]));
+    let gone: Vec<&str> = facts
+        .iter()
+        .filter(|f| f.value == Value::Gone)
+        .map(|f| f.key.resource.as_str())
+        .collect();
+    assert_eq!(
+        (passes[0].outcome, gone),
+        (Outcome::Complete, vec![id.as_str()])
+    );
 }
 
 #[tokio::test]
@@ -295,12 +425,22 @@ async fn a_quota_that_is_no_number_and_a_name_for_a_shell_are_faults() {
     let cluster = Cluster::new();
     let mut reader = cluster.reader(Part::CephFs);
     let info = "ceph_fs_subvolume_info_cephfs_ab9099a4-35a2-40ae-9af3-05535ec42e08";
-    cluster.answers(info, &recorded(&format!("{info}.out")).replace("infinite", "plenty"));
+    cluster.answers(
+        info,
+        &recorded(&format!("{info}.out")).replace("infinite", "plenty"),
+    );
     let (passes, facts) = collect(&mut reader).await;
     assert_eq!(passes[0].outcome, Outcome::Failed);
     assert!(passes[0].error.contains("plenty"), "{}", passes[0].error);
-    assert_eq!(states(&facts, kind::SUBVOLUME)["available"], 5, "the others were read");
-    cluster.answers("ceph_fs_subvolumegroup_ls_cephfs", r#"[{"name":"$(reboot)"}]"#);
+    assert_eq!(
+        states(&facts, kind::SUBVOLUME)["available"],
+        5,
+        "the others were read"
+    );
+    cluster.answers(
+        "ceph_fs_subvolumegroup_ls_cephfs",
+        r#"[{"name":"$(reboot)"}]"#,
+    );
     let (passes, _) = collect(&mut reader).await;
     assert!(passes[0].error.contains("$(reboot)"), "{}", passes[0].error);
 }
@@ -309,18 +449,36 @@ async fn a_quota_that_is_no_number_and_a_name_for_a_shell_are_faults() {
 async fn a_cluster_has_health_pools_classes_and_osds_on_hosts() {
     let cluster = Cluster::new();
     let (passes, facts) = collect(&mut cluster.reader(Part::Cluster)).await;
-    assert!(passes.iter().all(|p| p.outcome == Outcome::Complete), "{passes:?}");
-    assert_eq!(states(&facts, kind::CEPH_CLUSTER), BTreeMap::from([("HEALTH_OK".into(), 1)]));
-    assert_eq!(states(&facts, kind::CEPH_OSD), BTreeMap::from([("up-in".into(), 3)]));
+    assert!(
+        passes.iter().all(|p| p.outcome == Outcome::Complete),
+        "{passes:?}"
+    );
+    assert_eq!(
+        states(&facts, kind::CEPH_CLUSTER),
+        BTreeMap::from([("HEALTH_OK".into(), 1)])
+    );
+    assert_eq!(
+        states(&facts, kind::CEPH_OSD),
+        BTreeMap::from([("up-in".into(), 3)])
+    );
     let class = known(&facts, "hdd", Aspect::Flavor).unwrap();
     assert_eq!(class.levels["capacity_bytes"], 3 * (8 << 30));
-    assert_eq!(known(&facts, "all", Aspect::Flavor).unwrap().levels, class.levels);
+    assert_eq!(
+        known(&facts, "all", Aspect::Flavor).unwrap().levels,
+        class.levels
+    );
     let osd = known(&facts, "0", Aspect::Flavor).unwrap();
-    assert_eq!((osd.label.as_str(), osd.levels["capacity_bytes"]), ("hdd", 8 << 30));
+    assert_eq!(
+        (osd.label.as_str(), osd.levels["capacity_bytes"]),
+        ("hdd", 8 << 30)
+    );
     assert_eq!(known(&facts, "0", Aspect::Zone).unwrap().label, "vm");
     // Two replicas: what is stored is half of what is used, but for what is smaller than a block.
     let pools = cluster::pools(&recorded("ceph_df_detail.out")).unwrap();
-    let data = pools.iter().find(|p| p.shown[&Aspect::Name].known().unwrap().label == "default.rgw.buckets.data").unwrap();
+    let data = pools
+        .iter()
+        .find(|p| p.shown[&Aspect::Name].known().unwrap().label == "default.rgw.buckets.data")
+        .unwrap();
     let levels = &data.shown[&Aspect::Flavor].known().unwrap().levels;
     assert!(levels["stored_bytes"] > 0 && levels["used_bytes"] >= 2 * levels["stored_bytes"]);
 }
@@ -328,15 +486,26 @@ async fn a_cluster_has_health_pools_classes_and_osds_on_hosts() {
 #[test]
 fn older_and_newer_clusters_and_sick_ones_are_read() {
     let read = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/ceph").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/captures/ceph")
+            .join(name);
         fs::read_to_string(path).unwrap()
     };
     // OSDs without a class: only the whole is told.
     let classes = cluster::classes(&read("ceph_df_detail.json")).unwrap();
-    assert_eq!(classes.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["all"]);
+    assert_eq!(
+        classes.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(),
+        ["all"]
+    );
     let sick = cluster::status(&read("ceph_status.json")).unwrap();
     let told = sick[0].shown[&Aspect::Attributes].known().unwrap();
-    assert_eq!((told.label.as_str(), told.attrs["MGR_MODULE_DEPENDENCY"].as_str()), ("HEALTH_WARN", "HEALTH_WARN"));
+    assert_eq!(
+        (
+            told.label.as_str(),
+            told.attrs["MGR_MODULE_DEPENDENCY"].as_str()
+        ),
+        ("HEALTH_WARN", "HEALTH_WARN")
+    );
     // As the health checks' documentation words it.
     let slow = read("ceph_status.json").replace(
         r#""checks":{"#,
@@ -347,8 +516,16 @@ fn older_and_newer_clusters_and_sick_ones_are_read() {
     assert_eq!(told.levels["slow_ops"], 12);
     // 18's.
     assert_eq!(cluster::status(&read("reef/ceph_s.json")).unwrap().len(), 1);
-    assert!(cluster::pools(&read("reef/ceph_dfdetail.json")).unwrap().len() > 10);
-    assert_eq!(cluster::osds(&read("reef/ceph_osddf.json")).unwrap().len(), 3);
+    assert!(
+        cluster::pools(&read("reef/ceph_dfdetail.json"))
+            .unwrap()
+            .len()
+            > 10
+    );
+    assert_eq!(
+        cluster::osds(&read("reef/ceph_osddf.json")).unwrap().len(),
+        3
+    );
     let used = image::used(&read("reef/rbd_du_volumes.json")).unwrap();
     assert_eq!(used.values().filter(|u| u.snapshots > 0).count(), 2);
 }
@@ -364,9 +541,20 @@ async fn a_pool_is_gone_when_two_answers_do_not_have_it() {
     cluster.answers("ceph_osd_df_tree", &two_osds.replace(&tree, ""));
     cluster.asked();
     let (_, facts) = collect(&mut reader).await;
-    let gone: Vec<&str> = facts.iter().filter(|f| f.value == Value::Gone).map(|f| f.key.resource.as_str()).collect();
+    let gone: Vec<&str> = facts
+        .iter()
+        .filter(|f| f.value == Value::Gone)
+        .map(|f| f.key.resource.as_str())
+        .collect();
     assert_eq!(gone, ["2"]);
-    assert_eq!(cluster.asked().iter().filter(|a| *a == "ceph_osd_df_tree").count(), 2);
+    assert_eq!(
+        cluster
+            .asked()
+            .iter()
+            .filter(|a| *a == "ceph_osd_df_tree")
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Tests of exports: whole files as they are, and what foreign names may not do.
 
+mod focus;
+mod profiles;
+
 use super::*;
 use crate::domain::{
     Ts, UsageRow,
@@ -121,7 +124,12 @@ fn rated(metered: &Metered) -> Rated {
     rating::rate(metered, &book(), &october(), &BTreeMap::new()).unwrap()
 }
 
-fn export(usage: &Usage, priced: bool, format: Format, out: &Path) -> Result<Written, ExportError> {
+fn export(
+    usage: &Usage,
+    priced: bool,
+    format: &Format,
+    out: &Path,
+) -> Result<Written, ExportError> {
     let (book, period) = (book(), october());
     let metered = Metered::undated(usage.clone());
     let rated = rated(&metered);
@@ -162,7 +170,7 @@ fn read(dir: &Path) -> BTreeMap<String, String> {
 #[test]
 fn csv_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
-    export(&usage(), true, Format::Csv, dir.path()).unwrap();
+    export(&usage(), true, &Format::Csv, dir.path()).unwrap();
     let files = read(dir.path());
     let names: Vec<_> = files.keys().collect();
     assert_eq!(
@@ -194,7 +202,7 @@ fn jsonl_as_it_is_and_as_its_schema_says() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     for priced in [true, false] {
         let dir = tempfile::tempdir().unwrap();
-        export(&usage(), priced, Format::Jsonl, dir.path()).unwrap();
+        export(&usage(), priced, &Format::Jsonl, dir.path()).unwrap();
         let files = read(dir.path());
         if priced {
             insta::assert_snapshot!("jsonl_of_a_contract", files["2026-10_CO-001.jsonl"]);
@@ -252,7 +260,7 @@ fn the_schema_is_made_from_the_type() {
 fn the_manifest_proves_the_files() {
     for (priced, format) in [(true, Format::Csv), (false, Format::Jsonl)] {
         let dir = tempfile::tempdir().unwrap();
-        let written = export(&usage(), priced, format, dir.path()).unwrap();
+        let written = export(&usage(), priced, &format, dir.path()).unwrap();
         let files = read(dir.path());
         let manifest: Manifest = serde_json::from_str(&files["manifest.json"]).unwrap();
         assert_eq!(manifest, written.manifest);
@@ -289,10 +297,10 @@ fn the_manifest_proves_the_files() {
 #[test]
 fn the_same_input_gives_the_same_bytes_and_replaces_no_other_file() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    export(&usage(), true, Format::Csv, one.path()).unwrap();
+    export(&usage(), true, &Format::Csv, one.path()).unwrap();
     fs::write(two.path().join("notes.txt"), "mine").unwrap();
     fs::write(two.path().join("2026-10_CO-001.csv"), "old").unwrap();
-    export(&usage(), true, Format::Csv, &two.path().join(".")).unwrap();
+    export(&usage(), true, &Format::Csv, &two.path().join(".")).unwrap();
     let mut again = read(two.path());
     assert_eq!(again.remove("notes.txt").as_deref(), Some("mine"));
     assert_eq!(read(one.path()), again);
@@ -303,11 +311,11 @@ fn without_unattributed_usage_there_is_no_file_for_it() {
     let mut usage = usage();
     usage.rows.retain(|r| r.tenant != "unattributed");
     let dir = tempfile::tempdir().unwrap();
-    export(&usage, true, Format::Csv, dir.path()).unwrap();
+    export(&usage, true, &Format::Csv, dir.path()).unwrap();
     assert!(!read(dir.path()).contains_key("2026-10_unattributed.csv"));
     usage.rows.clear();
     let empty = tempfile::tempdir().unwrap();
-    export(&usage, true, Format::Csv, empty.path()).unwrap();
+    export(&usage, true, &Format::Csv, empty.path()).unwrap();
     assert_eq!(
         read(empty.path()).keys().collect::<Vec<_>>(),
         ["manifest.json"]
@@ -320,7 +328,7 @@ fn a_run_that_breaks_leaves_what_was_there() {
     fs::write(dir.path().join("2026-10_CO-001.csv"), "old").unwrap();
     let in_the_way = dir.path().join("2026-10_CO-002.csv");
     fs::create_dir(&in_the_way).unwrap();
-    let e = export(&usage(), true, Format::Csv, dir.path())
+    let e = export(&usage(), true, &Format::Csv, dir.path())
         .unwrap_err()
         .to_string();
     assert!(
@@ -336,7 +344,7 @@ fn a_run_that_breaks_leaves_what_was_there() {
     let (mut huge, before) = (usage(), read(dir.path()));
     huge.rows[0].quantity = i128::MAX;
     assert!(matches!(
-        export(&huge, true, Format::Csv, dir.path()),
+        export(&huge, true, &Format::Csv, dir.path()),
         Err(ExportError::Overflow { .. })
     ));
     assert_eq!(read(dir.path()), before);
@@ -358,7 +366,7 @@ fn what_does_not_belong_together_is_refused() {
                 definitions: &definitions,
                 facts: "",
             },
-            Format::Csv,
+            &Format::Csv,
             dir.path(),
         )
     };
@@ -368,7 +376,7 @@ fn what_does_not_belong_together_is_refused() {
         Err(ExportError::Month { .. })
     ));
     let refused = |rated: &Rated| match try_with(rated, &period) {
-        Err(ExportError::OtherBills { row }) => row,
+        Err(ExportError::OtherBills(e)) => e.row,
         other => panic!("{other:?}"),
     };
     let mut less = good.clone();
@@ -460,7 +468,7 @@ proptest! {
         usage.rows[0].resource_name.clone_from(&name);
         usage.rows[0].dimensions = BTreeMap::from([("flavor".to_owned(), "b2.c1r2".to_owned()), (value.clone(), value)]);
         let dir = tempfile::tempdir().unwrap();
-        export(&usage, true, Format::Csv, dir.path()).unwrap();
+        export(&usage, true, &Format::Csv, dir.path()).unwrap();
         let mut reader = csv::Reader::from_path(dir.path().join("2026-10_CO-001.csv")).unwrap();
         let cells = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unguarded(&cells[8]), &name);
