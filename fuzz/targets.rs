@@ -6,7 +6,7 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{events, openstack::fuzzed as openstack, rgw::fuzzed as rgw},
+    sources::{ceph::fuzzed as ceph, events, openstack::fuzzed as openstack, rgw::fuzzed as rgw},
     spool,
 };
 use std::path::Path;
@@ -42,6 +42,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("rgw_usage", rgw::usage),
     ("rgw_bucket", rgw::bucket),
     ("rgw_names", rgw::names),
+    ("ceph_images", ceph::images),
+    ("ceph_subvolume", ceph::subvolume),
+    ("ceph_cluster", ceph::cluster),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

@@ -73,6 +73,25 @@ def images(lab):
     lab.say('RBD')
 
 
+def later(lab):
+    """What becomes of some of them, once a collector has seen them as they were."""
+    by_name = {e['image']: e for e in lab.manifest['rbd']}
+    disk, csi = by_name['legacy-disk'], next(e for e in lab.manifest['rbd'] if e['namespace'])
+    lab.run('rbd', 'resize', 'vms/legacy-disk', '--size', '640M')
+    disk['provisioned'] = 640 * MIB
+    lab.run('rbd', 'rm', 'volumes/tenant-ns/' + csi['image'])
+    csi['gone'] = True
+    idle = [e for e in lab.manifest['rbd'] if e['pool'] == 'volumes' and not e['written'] and not e['trash'] and not e['namespace']][0]
+    lab.run('rbd', 'trash', 'mv', 'volumes/' + idle['image'])
+    idle['trash'] = True
+    for s in lab.manifest['subvolumes'][:1]:
+        lab.run('ceph', 'fs', 'subvolume', 'resize', s['filesystem'], s['name'], str(9 << 30), '--group_name', s['group'])
+        s['quota'] = 9 << 30
+    last = lab.manifest['subvolumes'][-2]
+    lab.run('ceph', 'fs', 'subvolume', 'rm', last['filesystem'], last['name'])
+    last['gone'] = True
+
+
 def subvolumes(lab):
     """Three subvolumes of ceph-csi's group and two of none, as Manila makes them, with data in each."""
     import cephfs

@@ -231,6 +231,7 @@ def story(lab, month):
         lab.manifest['buckets'] += book.buckets_json(int(s3.now()))
 
     begin(0)
+    lab.sync('begin')
     first(book, alice, bob, carol, dave, zero, one, low, high, robot, nobody)
     end('first hour')
 
@@ -240,18 +241,26 @@ def story(lab, month):
     for u in (zero, one, low, high):
         u.get(u.home, 'object')
         u.put(u.home, 'second', 1234)
-    carol.make('short-lived')
-    carol.put('short-lived', 'object', 2048)
-    carol.put('data', 'small-8', 100)
+    bob.make('short-lived')
+    bob.put('short-lived', 'object', 2048)
+    for n in range(5):
+        carol.put('data', 'small-8', 100 + n)
+        carol.get('data', 'small-8')
     flushed(book, hours)
     lab.sync('before a trim and a deletion')
     trim(book, hours[1], carol.uid)  # an hour that grows: it begins at nothing again
+    carol.put('data', 'small-8', 200)
     carol.get('data', 'small-8')
-    carol.put('data', 'small-8', 100)
-    carol.delete('short-lived', 'object')
-    carol.drop('short-lived')
-    carol.make('short-lived')
-    carol.put('short-lived', 'object', 512)
+    flushed(book, hours)
+    for _ in range(2):  # what is less is believed when it was read twice
+        lab.sync('after a trim')
+    for n in range(6):  # more than before the trim
+        carol.put('data', 'small-8', 300 + n)
+        carol.get('data', 'small-8')
+    bob.delete('short-lived', 'object')
+    bob.drop('short-lived')
+    bob.make('short-lived')
+    bob.put('short-lived', 'object', 512)
     alice.delete('handed', 'object')
     alice.drop('handed')
     bob.make('handed')  # the same name, another owner
@@ -302,7 +311,6 @@ def story(lab, month):
     end('hour after an empty one')
     lab.at(month + 5 * HOUR + 600)
     lab.manifest.update(usage=book.rows_json(), hours=hours, ends=month + 5 * HOUR)
-    lab.sync('end')
 
 
 def first(book, alice, bob, carol, dave, zero, one, low, high, robot, nobody):

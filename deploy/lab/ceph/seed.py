@@ -80,6 +80,10 @@ def main():
             objects.story(lab, month_end())
         for other in others:
             other.result()
+        lab.sync('made')
+        if 'rbd' in parts:
+            blocks.later(lab)
+        lab.sync('end')
     if 's3' in parts and not a.stay:
         lab.at(time.time())
     lab.save()
