@@ -28,7 +28,7 @@ def say(what):
 
 
 def run(*command, **options):
-    p = subprocess.run(command, capture_output=True, text=True, timeout=180, **options)
+    p = subprocess.run(command, capture_output=True, text=True, timeout=400, **options)
     if p.returncode:
         raise SystemExit('%s: exit %d: %s' % (' '.join(command), p.returncode, p.stderr))
     return p.stdout

@@ -1,6 +1,6 @@
 //! A cluster's recorded answers, played back by a command that looks them up.
 
-mod cluster;
+mod whole_cluster;
 
 use super::*;
 use crate::domain::{Batch, Evidence, Fact, Outcome};

@@ -1,6 +1,7 @@
 //! Health, pools, classes, OSDs; and what `check --online` says.
 
 use super::*;
+use crate::sources::{Verdict, ceph::cluster};
 
 #[tokio::test]
 async fn a_cluster_has_health_pools_classes_and_osds_on_hosts() {
@@ -121,7 +122,7 @@ async fn check_online_says_what_is_missing() {
     let cluster = Cluster::new();
     for part in Part::ALL {
         let found = cluster.reader(part).check_online().await;
-        assert_eq!(found[0].verdict, super::super::Verdict::Ok, "{found:?}");
+        assert_eq!(found[0].verdict, Verdict::Ok, "{found:?}");
     }
     cluster.fails("ceph_fs_ls", "13 Error EACCES: access denied");
     let found = cluster.reader(Part::CephFs).check_online().await;
