@@ -6,7 +6,10 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{ceph::fuzzed as ceph, events, openstack::fuzzed as openstack, rgw::fuzzed as rgw},
+    sources::{
+        ceph::fuzzed as ceph, events, openstack::fuzzed as openstack,
+        prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
+    },
     spool,
 };
 use std::path::Path;
@@ -52,6 +55,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("price_book", price_book),
     ("scenario", scenario),
     ("exposition", exposition),
+    ("metrics_page", prometheus::page),
+    ("metrics_answer", prometheus::answer),
     ("number", number),
 ];
 

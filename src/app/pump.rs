@@ -66,6 +66,9 @@ pub(super) async fn pump(
     if let Some(told) = source.told() {
         metrics.notifications(source.name(), told.used, told.ignored, told.poison);
     }
+    if let Some(samples) = source.samples() {
+        metrics.samples(source.name(), samples.read, samples.unread);
+    }
     touched.passes = passes;
     touched.resources = resources;
     touched.scopes = scopes;

@@ -5,6 +5,7 @@ mod delivery;
 mod meters;
 mod notifications;
 mod openstack;
+mod prometheus;
 mod rgw;
 
 pub(super) use ceph::{Ceph, CephPart};
@@ -15,6 +16,7 @@ pub(super) use delivery::{
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 pub(super) use rgw::Rgw;
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
@@ -216,6 +218,8 @@ pub(super) enum Source {
     Ceph(Box<Ceph>),
     /// A zone of Ceph's object gateways.
     Rgw(Box<Rgw>),
+    /// Metrics in the formats of Prometheus.
+    Prometheus(Box<Prometheus>),
 }
 
 impl Source {
@@ -225,6 +229,7 @@ impl Source {
             Self::OpenStack(s) => &s.name,
             Self::Ceph(s) => &s.name,
             Self::Rgw(s) => &s.name,
+            Self::Prometheus(s) => &s.name,
         }
     }
 }

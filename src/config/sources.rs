@@ -2,13 +2,20 @@
 
 mod ceph;
 pub(super) mod openstack;
+mod prometheus;
 mod rgw;
+
+pub(super) use prometheus::Known;
 
 use super::{checker::Checker, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
 
 /// Judges all sources. Those that cannot be used are left out; the problems say why.
-pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> Vec<Source> {
+pub(super) fn sources(
+    c: &mut Checker<'_>,
+    raw: Vec<raw::Part<raw::Source>>,
+    known: Known<'_>,
+) -> Vec<Source> {
     let path = Path::default().key("sources");
     if raw.is_empty() && c.sound(&path) {
         c.warn(
@@ -39,6 +46,9 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             }
             raw::Source::Ceph(raw) => ceph::ceph(c, raw, &path).map(Source::Ceph),
             raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
+            raw::Source::Prometheus(raw) => {
+                prometheus::prometheus(c, raw, known, &path).map(Source::Prometheus)
+            }
         };
         sources.extend(judged.map(|s| (path, s)));
     }

@@ -2,10 +2,14 @@
 
 mod ceph;
 mod openstack;
+mod prometheus;
 mod rgw;
 
 pub use ceph::Ceph;
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use prometheus::{
+    HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
+};
 pub use rgw::Rgw;
 
 use super::Problem;
@@ -113,6 +117,8 @@ pub enum Source {
     Ceph(Ceph),
     /// A zone of Ceph's object gateways.
     Rgw(Rgw),
+    /// Metrics that are scraped, or asked of a server.
+    Prometheus(Prometheus),
 }
 
 impl Source {
@@ -123,6 +129,7 @@ impl Source {
             Self::OpenStack(o) => &o.name,
             Self::Ceph(c) => &c.name,
             Self::Rgw(r) => &r.name,
+            Self::Prometheus(p) => &p.name,
         }
     }
 }
@@ -135,6 +142,7 @@ impl Source {
             Self::OpenStack(o) => o.interval_s,
             Self::Ceph(c) => c.interval_s,
             Self::Rgw(r) => r.interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -145,6 +153,7 @@ impl Source {
             Self::OpenStack(o) => o.inventory_interval_s,
             Self::Ceph(c) => c.interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -155,6 +164,7 @@ impl Source {
             Self::OpenStack(o) => o.full_interval_s,
             Self::Ceph(c) => c.interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 }

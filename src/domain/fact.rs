@@ -47,6 +47,8 @@ pub mod kind {
     pub const BUCKET_LOG: &str = "bucket_log";
     /// A thing that imported events tell of: whatever another system counts.
     pub const IMPORTED: &str = "imported";
+    /// A thing that scraped or queried series tell of.
+    pub const MEASURED: &str = "measured";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
     /// An RBD image.
@@ -112,6 +114,8 @@ pub enum Aspect {
     /// What was counted from `from` to `at`: quantities by meter are the levels, dimensions and owner the attributes (see [`amount`]). Many hold at
     /// once, and none ends another. A sighting is of a counter that may still grow, or have begun again; its label names the counter.
     Amount,
+    /// What a counter or a gauge showed at `at`, its own time: see [`reading`]. Many series hold at once, and none ends another.
+    Reading,
 }
 
 /// Names of what a fact of [`Aspect::Amount`] carries beside its dimensions. Dimensions have no colon in their names.
@@ -126,9 +130,17 @@ pub mod amount {
     pub const EVENT: &str = ":event";
 }
 
+/// What a fact of [`Aspect::Reading`] carries. Its label names the series, so that what is counted apart stays apart; its levels are the value by meter, in
+/// the meter's base unit; its attributes are as an amount's ([`amount`]). `from` is when a counter began to count from zero, where that is known, else
+/// `at`; `seen` is `at`. Evidence is [`Evidence::Sighting`], or [`Evidence::Record`] where the series is known to have begun at `from`, while it was watched.
+pub mod reading {
+    /// Level: for how many seconds a gauge's value holds at most. A reading without it is a counter's.
+    pub const HOLDS: &str = ":holds_s";
+}
+
 impl Aspect {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::State,
         Self::Flavor,
         Self::Owner,
@@ -136,6 +148,7 @@ impl Aspect {
         Self::Name,
         Self::Attributes,
         Self::Amount,
+        Self::Reading,
     ];
 
     /// The word in the store and in JSON.
@@ -149,6 +162,7 @@ impl Aspect {
             Self::Name => "name",
             Self::Attributes => "attributes",
             Self::Amount => "amount",
+            Self::Reading => "reading",
         }
     }
 

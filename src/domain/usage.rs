@@ -161,7 +161,7 @@ pub struct Piece {
     pub start: super::Ts,
     /// First second after; `None`: it lasts, and reaches to the watermark of its list.
     pub end: Option<super::Ts>,
-    /// Level in the meter's base unit (1 for existence); 0 where nothing was observed.
+    /// Level in the meter's base unit (1 for existence); where nothing was observed 0, or of an amount what is known of it.
     pub level: i64,
     /// False: a gap, which is expected but not observed.
     pub observed: bool,

@@ -37,6 +37,7 @@ pub(super) fn fold(told: &[Told<'_>]) -> (Vec<Amount>, Vec<u64>) {
                 start,
                 end,
                 quantities: BTreeMap::new(),
+                gap: "",
                 attrs: known.attrs.clone(),
                 because: Vec::new(),
             });

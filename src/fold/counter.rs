@@ -68,6 +68,7 @@ fn amount(
         start,
         end,
         quantities,
+        gap: "",
         attrs: latest.attrs.clone(),
         because: generations.into_iter().map(|(_, id)| id).collect(),
     })

@@ -102,7 +102,7 @@ pub fn pieces_of(life: &Life<'_>, meters: &Meters, scopes: &Scopes) -> Vec<Piece
             start: c.amount.start,
             end: Some(c.amount.end),
             level: c.quantity,
-            observed: true,
+            observed: c.amount.gap.is_empty(),
             basis: match meter.kind {
                 Kind::Level => Basis::Told,
                 Kind::Amount => Basis::Amount,

@@ -8,11 +8,13 @@ mod aspect;
 mod check;
 mod counter;
 pub mod measure;
+mod reading;
 pub mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Broken, check, check_life};
+pub use reading::JOINED_S;
 
 use crate::domain::{
     Aspect, Evidence, Fact, Known, Life, ResourceKey, Span, Timeline, Ts, Value, fact::kind,
@@ -109,6 +111,10 @@ pub fn life<'a>(key: &'a ResourceKey, told: &mut [Told<'a>]) -> Life<'a> {
             unexplained.extend(contradicted);
             continue;
         }
+        if aspect == Aspect::Reading {
+            amounts.extend(reading::fold(of_aspect));
+            continue;
+        }
         let folded = aspect::fold(aspect, of_aspect, ended);
         // Only where events are told can one be missing.
         if tells_changes(&key.kind, aspect)
@@ -129,6 +135,9 @@ pub fn life<'a>(key: &'a ResourceKey, told: &mut [Told<'a>]) -> Life<'a> {
             }
         }
     }
+    amounts.sort_by(|a, b| {
+        (a.start, a.end, &a.attrs, &a.because).cmp(&(b.start, b.end, &b.attrs, &b.because))
+    });
     Life {
         key,
         aspects,

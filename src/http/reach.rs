@@ -1,7 +1,7 @@
 //! How far every list reaches, and whether that is far enough.
 
 use crate::{
-    config::Config,
+    config::{Config, Source},
     domain::{Outcome, PassMode, Ts},
     store::ListStatus,
 };
@@ -27,6 +27,9 @@ pub struct ListRow {
 #[must_use]
 pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
     let source = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    if let Source::Prometheus(p) = source {
+        return Some(i64::from(p.recorded_every_s()));
+    }
     let each = match status.list.as_str() {
         "flavors" => source.full_interval_s(),
         "projects" | "servers" | "usage_log" => source.interval_s(),

@@ -339,7 +339,7 @@ async fn walk<S: Summing>(
     let query = FactQuery {
         kinds: rules.kinds(),
         not_gone_before: period.from,
-        ..FactQuery::all(as_of)
+        ..FactQuery::all(as_of).readings_of(period)
     };
     let mut differences = Differences::default();
     let mut violations = BTreeSet::new();
@@ -387,6 +387,11 @@ async fn walk<S: Summing>(
 /// Why scopes with usage are nobody's.
 fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period) -> Unattributed {
     let why = |(source, scope): &(String, String)| {
+        if scope.is_empty() && !scopes.0.contains_key(&(source.clone(), String::new())) {
+            return BTreeSet::from([format!(
+                "something of {source} has no owner: of what is scraped or queried, `scope`, `contract` or `contract_label` says whose it is"
+            )]);
+        }
         // A contract that an imported event names is of no cloud.
         let cloud = if scope.starts_with(amount::CONTRACT) {
             ""

@@ -4,6 +4,7 @@ pub mod ceph;
 pub mod events;
 mod item;
 pub mod openstack;
+pub mod prometheus;
 pub mod rgw;
 mod run;
 mod whole;
@@ -96,6 +97,14 @@ pub enum SourceError {
         /// The first one's error.
         first: String,
     },
+    /// A page of metrics, or an answer about them, cannot be used.
+    #[error("{url}: {why}")]
+    Metrics {
+        /// Where.
+        url: String,
+        /// What is wrong, and the way out.
+        why: String,
+    },
     /// A message broker did not do what it was asked.
     #[error("broker {address}: {why}")]
     Broker {
@@ -168,6 +177,10 @@ pub enum Source {
     RgwLog(Box<rgw::UsageLog>),
     /// What the buckets of such a zone hold.
     RgwBuckets(Box<rgw::Buckets>),
+    /// One page of metrics.
+    Scraper(Box<prometheus::Scraper>),
+    /// Series of a server that keeps them.
+    Querier(Box<prometheus::Querier>),
 }
 
 /// What became of messages.
@@ -205,6 +218,7 @@ impl Source {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
             config::Source::Ceph(c) => ceph::open(c, clock, memory, collector),
             config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
+            config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
     }
 
@@ -218,6 +232,8 @@ impl Source {
             Self::Ceph(c) => c.name(),
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
+            Self::Scraper(s) => s.name(),
+            Self::Querier(q) => q.name(),
         }
     }
 
@@ -231,6 +247,8 @@ impl Source {
             Self::Ceph(c) => c.interval(),
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
+            Self::Scraper(s) => s.interval(),
+            Self::Querier(q) => q.interval(),
         }
     }
 
@@ -241,6 +259,8 @@ impl Source {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
             Self::Ceph(c) => c.interval(),
+            Self::Scraper(s) => s.interval(),
+            Self::Querier(q) => q.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
             Self::RgwBuckets(r) => r.interval(),
@@ -254,8 +274,39 @@ impl Source {
             | Self::Inventory(_)
             | Self::Ceph(_)
             | Self::RgwLog(_)
-            | Self::RgwBuckets(_) => None,
+            | Self::RgwBuckets(_)
+            | Self::Scraper(_)
+            | Self::Querier(_) => None,
             Self::Notifications(n) => Some(n.told()),
+        }
+    }
+
+    /// What became of samples since this was last asked.
+    pub fn samples(&mut self) -> Option<prometheus::Samples> {
+        match self {
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::Notifications(_)
+            | Self::Ceph(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_) => None,
+            Self::Scraper(s) => Some(s.samples()),
+            Self::Querier(q) => Some(q.samples()),
+        }
+    }
+
+    /// Before the first pass: readers of many like lists spread over the interval.
+    #[must_use]
+    pub fn offset(&self) -> Duration {
+        match self {
+            Self::OpenStack(_)
+            | Self::Inventory(_)
+            | Self::Notifications(_)
+            | Self::Ceph(_)
+            | Self::RgwLog(_)
+            | Self::RgwBuckets(_) => Duration::ZERO,
+            Self::Scraper(s) => s.offset(),
+            Self::Querier(q) => q.offset(),
         }
     }
 
@@ -268,6 +319,8 @@ impl Source {
             Self::Ceph(c) => c.remember(memory),
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
+            // What it reads needs nothing of what was.
+            Self::Scraper(_) | Self::Querier(_) => {}
         }
     }
 
@@ -278,8 +331,8 @@ impl Source {
             Self::Inventory(i) => i.believe(lists),
             Self::Ceph(c) => c.believe(lists),
             Self::RgwBuckets(r) => r.believe(lists),
-            // Nothing is missing from a queue, or from a log.
-            Self::Notifications(_) | Self::RgwLog(_) => {}
+            // Nothing is missing from a queue or from a log, nor does a page end anything.
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Scraper(_) | Self::Querier(_) => {}
         }
     }
 
@@ -292,6 +345,8 @@ impl Source {
             Self::Ceph(c) => c.collect(out).await,
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
+            Self::Scraper(s) => s.collect(out).await,
+            Self::Querier(q) => q.collect(out).await,
         }
     }
 
@@ -304,6 +359,8 @@ impl Source {
             Self::Ceph(c) => c.check_online().await,
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
+            Self::Scraper(s) => s.check_online().await,
+            Self::Querier(q) => q.check_online().await,
         }
     }
 }

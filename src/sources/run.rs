@@ -219,8 +219,18 @@ impl<'a> Run<'a> {
         self.row.error = remark;
     }
 
-    /// Ends the pass and hands on its row with what facts are left.
-    pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
+    /// True where it has facts that are not handed on yet.
+    pub(super) fn has_facts(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Ends a complete pass that found nothing new and is one of many alike: nobody needs its row.
+    pub(super) fn end_unrecorded(mut self) -> Pass {
+        self.close(Ok(()));
+        self.row
+    }
+
+    fn close(&mut self, result: Result<(), Fault>) {
         self.row.finished = self.clock.now();
         self.row.watermark = self.watermark();
         self.row.skew_us = self.first.map_or(0, |d| d.skew_us);
@@ -231,6 +241,11 @@ impl<'a> Run<'a> {
             Err(Fault::Failed(e)) => (Outcome::Failed, e.to_string()),
             Err(Fault::Suspect(why)) => (Outcome::Suspect, why),
         };
+    }
+
+    /// Ends the pass and hands on its row with what facts are left.
+    pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
+        self.close(result);
         self.batch.passes.push(self.row.clone());
         if self.hand_on().await.is_err() && self.row.outcome == Outcome::Complete {
             // Its facts did not get through, so nobody may believe that it did.

@@ -106,7 +106,7 @@ impl Store {
         let latest = "SELECT kind, resource, aspect, tupleElement(m, 1) AS value, tupleElement(m, 2) AS label, tupleElement(m, 3) AS levels,
                 tupleElement(m, 4) AS attrs, tupleElement(m, 5) AS at, tupleElement(m, 6) AS seen
             FROM (SELECT kind, resource, aspect, argMax((value, label, levels, attrs, at, seen), (seen, at, id)) AS m
-                  FROM facts WHERE cloud = ? AND evidence = 'sighting' AND (kind, resource) IN (OPEN)
+                  FROM facts WHERE cloud = ? AND evidence = 'sighting' AND aspect != 'reading' AND (kind, resource) IN (OPEN)
                   GROUP BY cloud, kind, resource, aspect)";
         let query = self
             .client()

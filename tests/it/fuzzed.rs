@@ -135,6 +135,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             all.push(EXPOSITION.into());
             all
         }
+        "metrics_page" => vec![
+            read("tests/captures/exposition/kubelet-resource.txt"),
+            read("tests/captures/exposition/kubelet-resource-bad-timestamp.txt"),
+            EXPOSITION.into(),
+        ],
+        "metrics_answer" => [
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"x","pod":"a"},"values":[[1795424073,"1"],[1795424133.5,"1e3"]]}]}}"#,
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1795424073.532,"NaN"]}]},"warnings":["w"]}"#,
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1795424073.532,"1795424073.532"]}}"#,
+        ]
+        .map(|t| t.as_bytes().to_vec())
+        .into(),
         "number" => ["4.20072246e+06", "-0017.50", ".5E-3"]
             .map(|t| t.as_bytes().to_vec())
             .into(),

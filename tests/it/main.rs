@@ -20,6 +20,7 @@ mod order_free;
 mod outage;
 mod pages;
 mod prices;
+mod prometheus;
 mod rgw;
 mod rules;
 mod simulate;
