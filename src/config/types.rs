@@ -1,11 +1,13 @@
 //! The configuration, validated: what the other rooms are given.
 
 mod ceph;
+mod kubernetes;
 mod openstack;
 mod prometheus;
 mod rgw;
 
 pub use ceph::Ceph;
+pub use kubernetes::{Account, Ca, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
 pub use prometheus::{
     HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
@@ -115,6 +117,8 @@ pub enum Source {
     OpenStack(OpenStack),
     /// A Ceph cluster.
     Ceph(Ceph),
+    /// A Kubernetes cluster.
+    Kubernetes(Kubernetes),
     /// A zone of Ceph's object gateways.
     Rgw(Rgw),
     /// Metrics that are scraped, or asked of a server.
@@ -128,6 +132,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => &o.name,
             Self::Ceph(c) => &c.name,
+            Self::Kubernetes(k) => &k.name,
             Self::Rgw(r) => &r.name,
             Self::Prometheus(p) => &p.name,
         }
@@ -141,6 +146,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.interval_s,
             Self::Ceph(c) => c.interval_s,
+            Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
@@ -152,6 +158,8 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
             Self::Ceph(c) => c.interval_s,
+            // Whatever it lists it also watches.
+            Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }
@@ -163,6 +171,7 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
             Self::Ceph(c) => c.interval_s,
+            Self::Kubernetes(k) => k.full_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }

@@ -63,6 +63,27 @@ pub mod kind {
     pub const CEPH_DEVICE_CLASS: &str = "ceph_device_class";
     /// An OSD of a Ceph cluster; nobody's usage.
     pub const CEPH_OSD: &str = "ceph_osd";
+    /// A Kubernetes namespace, by its name: a scope.
+    pub const NAMESPACE: &str = "namespace";
+    /// A node of a Kubernetes cluster: what there is to share out.
+    pub const NODE: &str = "node";
+    /// A Kubernetes pod, from the moment it is bound to a node.
+    pub const POD: &str = "pod";
+    /// A claim of a volume in Kubernetes.
+    pub const CLAIM: &str = "persistent_volume_claim";
+    /// What a claim is bound to.
+    pub const PERSISTENT_VOLUME: &str = "persistent_volume";
+    /// A class of volumes in Kubernetes.
+    pub const STORAGE_CLASS: &str = "storage_class";
+    /// A Kubernetes service of the type `LoadBalancer`.
+    pub const SERVICE: &str = "service";
+    /// An OpenShift quota over several namespaces.
+    pub const CLUSTER_QUOTA: &str = "cluster_resource_quota";
+    /// Our own reading of a list whose changes are watched: while it is `watched`, nothing that came and went is missed.
+    pub const WATCH: &str = "watch";
+
+    /// Kinds that own what is metered.
+    pub const SCOPES: [&str; 2] = [PROJECT, NAMESPACE];
 
     /// The list whose watermark bounds resources of a kind; the kind itself where none is known.
     #[must_use]
@@ -89,6 +110,14 @@ pub mod kind {
             CEPH_POOL => "ceph_pools",
             CEPH_DEVICE_CLASS => "ceph_device_classes",
             CEPH_OSD => "ceph_osds",
+            NAMESPACE => "namespaces",
+            NODE => "nodes",
+            POD => "pods",
+            CLAIM => "persistentvolumeclaims",
+            PERSISTENT_VOLUME => "persistentvolumes",
+            STORAGE_CLASS => "storageclasses",
+            SERVICE => "services",
+            CLUSTER_QUOTA => "clusterresourcequotas",
             IMPORTED => "events",
             other => other,
         }
@@ -136,6 +165,24 @@ pub mod amount {
 pub mod reading {
     /// Level: for how many seconds a gauge's value holds at most. A reading without it is a counter's.
     pub const HOLDS: &str = ":holds_s";
+}
+
+/// Names of attributes that lead from one resource to another.
+pub mod attr {
+    /// Of a pod's state: the name of its node.
+    pub const NODE: &str = "node";
+    /// Of a node: the id of the server that it is.
+    pub const SERVER: &str = "server";
+    /// Of a claim: the name of its volume.
+    pub const VOLUME: &str = "volume";
+    /// Of a volume: the id of the Cinder volume, the RBD image or the CephFS subvolume that it is.
+    pub const HANDLE: &str = "handle";
+    /// Of a volume: the driver that knows the handle.
+    pub const DRIVER: &str = "driver";
+    /// Of a service: the id of its Octavia load balancer.
+    pub const BALANCER: &str = "load_balancer";
+    /// What tells an object from another of the same name.
+    pub const UID: &str = "uid";
 }
 
 impl Aspect {
@@ -215,7 +262,8 @@ impl Evidence {
 pub struct Known {
     /// State, flavor name, scope id, zone: the one word.
     pub label: String,
-    /// Levels in base units: `vcpus`, `memory_bytes`, `local_disk_bytes`, `gpus`, `capacity_bytes`, `objects`, `ipv4_addresses`.
+    /// Levels in base units: `vcpus`, `cpu_nanocores`, `memory_bytes`, `local_disk_bytes`, `ephemeral_bytes`, `gpus`, `capacity_bytes`, `objects`,
+    /// `ipv4_addresses`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub levels: BTreeMap<String, i64>,
     /// Other attributes, as text.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     (
         "schemas/meters/compute.toml",
         include_str!("../../schemas/meters/compute.toml"),
@@ -24,6 +24,10 @@ const SHIPPED: [(&str, &str); 5] = [
     (
         "schemas/meters/network.toml",
         include_str!("../../schemas/meters/network.toml"),
+    ),
+    (
+        "schemas/meters/kubernetes.toml",
+        include_str!("../../schemas/meters/kubernetes.toml"),
     ),
 ];
 

@@ -223,7 +223,10 @@ pub(super) fn moments<'a>(life: &'a Life<'a>) -> Vec<Moment<'a>> {
 
 /// Dimensions that are the label of the aspect `flavor`, by the word that is right for the kind.
 fn is_of_size(dimension: &str) -> bool {
-    matches!(dimension, "flavor" | "type" | "class" | "network" | "pool")
+    matches!(
+        dimension,
+        "flavor" | "type" | "class" | "network" | "device" | "pool"
+    )
 }
 
 fn holds<K>(span: &Span<K>, t: Ts) -> bool {

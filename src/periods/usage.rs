@@ -180,7 +180,7 @@ pub async fn each_timeline(
 /// When the store fails.
 pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, UsageError> {
     let query = FactQuery {
-        kinds: vec![kind::PROJECT.to_owned()],
+        kinds: kind::SCOPES.map(str::to_owned).to_vec(),
         ..FactQuery::all(as_of)
     };
     let mut scopes = Scopes::default();
@@ -414,7 +414,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .collect();
         if told.is_empty() {
             return BTreeSet::from([format!(
-                "scope {scope} of {source} is in no list of projects: `plimsoll check --online` says whether projects can be read"
+                "scope {scope} of {source} is in no list of projects or namespaces: `plimsoll check --online` says whether they can be read"
             )]);
         }
         told

@@ -3,6 +3,7 @@
 pub mod ceph;
 pub mod events;
 mod item;
+pub mod kubernetes;
 pub mod openstack;
 pub mod prometheus;
 pub mod rgw;
@@ -173,6 +174,8 @@ pub enum Source {
     Notifications(Box<openstack::Notifications>),
     /// A part of a Ceph cluster.
     Ceph(Box<ceph::Ceph>),
+    /// One list of a Kubernetes cluster, and the watch of it.
+    Kubernetes(Box<kubernetes::Kubernetes>),
     /// The usage log of a zone of Ceph's object gateways.
     RgwLog(Box<rgw::UsageLog>),
     /// What the buckets of such a zone hold.
@@ -217,6 +220,7 @@ impl Source {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
             config::Source::Ceph(c) => ceph::open(c, clock, memory, collector),
+            config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
             config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
             config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
@@ -230,6 +234,7 @@ impl Source {
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
             Self::Ceph(c) => c.name(),
+            Self::Kubernetes(k) => k.name(),
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
             Self::Scraper(s) => s.name(),
@@ -245,6 +250,7 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
             Self::Ceph(c) => c.interval(),
+            Self::Kubernetes(k) => k.interval(),
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
             Self::Scraper(s) => s.interval(),
@@ -264,34 +270,24 @@ impl Source {
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
             Self::RgwBuckets(r) => r.interval(),
+            Self::Kubernetes(k) => k.full_interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::Ceph(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_)
-            | Self::Scraper(_)
-            | Self::Querier(_) => None,
             Self::Notifications(n) => Some(n.told()),
+            _ => None,
         }
     }
 
     /// What became of samples since this was last asked.
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::Notifications(_)
-            | Self::Ceph(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_) => None,
             Self::Scraper(s) => Some(s.samples()),
             Self::Querier(q) => Some(q.samples()),
+            _ => None,
         }
     }
 
@@ -299,14 +295,9 @@ impl Source {
     #[must_use]
     pub fn offset(&self) -> Duration {
         match self {
-            Self::OpenStack(_)
-            | Self::Inventory(_)
-            | Self::Notifications(_)
-            | Self::Ceph(_)
-            | Self::RgwLog(_)
-            | Self::RgwBuckets(_) => Duration::ZERO,
             Self::Scraper(s) => s.offset(),
             Self::Querier(q) => q.offset(),
+            _ => Duration::ZERO,
         }
     }
 
@@ -317,6 +308,7 @@ impl Source {
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
             Self::Ceph(c) => c.remember(memory),
+            Self::Kubernetes(k) => k.remember(memory),
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
@@ -333,6 +325,7 @@ impl Source {
             Self::RgwBuckets(r) => r.believe(lists),
             // Nothing is missing from a queue or from a log, nor does a page end anything.
             Self::Notifications(_) | Self::RgwLog(_) | Self::Scraper(_) | Self::Querier(_) => {}
+            Self::Kubernetes(k) => k.believe(lists),
         }
     }
 
@@ -343,6 +336,7 @@ impl Source {
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
             Self::Ceph(c) => c.collect(out).await,
+            Self::Kubernetes(k) => k.collect(mode, out).await,
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
             Self::Scraper(s) => s.collect(out).await,
@@ -357,6 +351,7 @@ impl Source {
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
             Self::Ceph(c) => c.check_online().await,
+            Self::Kubernetes(k) => k.check_online().await,
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
             Self::Scraper(s) => s.check_online().await,

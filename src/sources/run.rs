@@ -3,7 +3,7 @@
 use super::{Out, Parcel, SourceError};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
-    net::{Clock, Dated, Tally},
+    net::{Clock, Dated, NetError, Tally},
 };
 use std::collections::HashSet;
 use tokio::sync::oneshot;
@@ -31,6 +31,12 @@ pub(super) enum Fault {
 impl From<SourceError> for Fault {
     fn from(e: SourceError) -> Self {
         Self::Failed(e)
+    }
+}
+
+impl From<NetError> for Fault {
+    fn from(e: NetError) -> Self {
+        Self::Failed(e.into())
     }
 }
 
@@ -160,6 +166,11 @@ impl<'a> Run<'a> {
             .send(batch.into())
             .await
             .map_err(|_| SourceError::NotTaken)
+    }
+
+    /// Facts that have not been handed on.
+    pub(super) fn waiting(&self) -> usize {
+        self.batch.facts.len()
     }
 
     /// Keeps an object that no fact came of.

@@ -11,6 +11,7 @@ mod grafana;
 mod harness;
 mod import;
 mod inventory;
+mod kubernetes;
 mod made_up;
 mod month;
 mod notifications;

@@ -5,6 +5,7 @@ mod ceph;
 mod delivery;
 mod hostile;
 mod judged;
+mod kubernetes;
 mod metrics;
 mod rgw;
 mod shipped;

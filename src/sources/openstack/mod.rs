@@ -26,7 +26,8 @@ pub use inventory::Inventory;
 pub use notifications::Notifications;
 
 use super::{
-    Finding, Out, Source, SourceError, item, run,
+    Finding, Out, Source, SourceError, item,
+    run::{self, Fault, Run},
     whole::{self, finish},
 };
 use crate::{
@@ -36,7 +37,6 @@ use crate::{
 };
 use flavors::Flavors;
 use regex::Regex;
-use run::{Fault, Run};
 use servers::{DELETED, Notes, Reader, SERVERS};
 use service::Service;
 use session::{Microversion, Session};
