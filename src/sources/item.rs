@@ -130,6 +130,21 @@ impl Item {
         }
     }
 
+    /// What every reader promises of what it reads, for fuzzing: no negative level and a name for everything; seen again, it is no news.
+    pub(super) fn holds_its_word(&self) {
+        for value in self.shown.values() {
+            let known = value.known();
+            assert!(known.is_some_and(|k| k.levels.values().all(|l| *l >= 0)));
+        }
+        let (seen, mut open) = (Ts::from_second(1_700_000_000), BTreeMap::new());
+        for d in self.drafts(None, None, seen) {
+            assert!(d.from <= d.at && d.at <= d.seen);
+        }
+        self.clone().remember(&mut open, seen);
+        let later = self.drafts(open.get(&self.id), Some(seen), seen.plus_seconds(60));
+        assert!(later.is_empty(), "it is no news: {later:?}");
+    }
+
     /// Remembers what it showed.
     pub(super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
         let known = open.entry(self.id).or_default();
@@ -142,6 +157,12 @@ impl Item {
             known.sighted.insert(aspect, now);
         }
     }
+}
+
+/// A label, unless it is empty.
+pub(super) fn label(aspect: Aspect, word: Option<&str>) -> Shown {
+    word.filter(|w| !w.is_empty())
+        .map(|w| (aspect, Value::label(w)))
 }
 
 /// Sightings of what a record shows, as of `at`, seen at `seen`.

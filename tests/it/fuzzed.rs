@@ -31,6 +31,11 @@ fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
     items.map(|i| serde_json::to_vec(i).unwrap()).collect()
 }
 
+/// What a command of Ceph printed.
+fn command(name: &str) -> Vec<u8> {
+    read(&format!("tests/captures/ceph/commands/{name}.out"))
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
@@ -92,6 +97,23 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             all.push(b"tx00000bfb330aa9bb66441-006b03f4e9-1032-default".into());
             all
         }
+        "ceph_images" => [
+            "rbd_ls_long_pool=volumes",
+            "rbd_du_pool=volumes",
+            "rbd_trash_ls_all_pool=volumes",
+            "rbd_info_pool=vms_image-id=1124b172065e",
+        ]
+        .map(command)
+        .into(),
+        "ceph_subvolume" => [
+            "ceph_fs_subvolume_info_cephfs_ab9099a4-35a2-40ae-9af3-05535ec42e08",
+            "ceph_fs_subvolume_info_cephfs_29a3b2e9-5d65-4441-9588-42dea2bc372f",
+        ]
+        .map(command)
+        .into(),
+        "ceph_cluster" => ["ceph_status", "ceph_df_detail", "ceph_osd_df_tree"]
+            .map(command)
+            .into(),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",

@@ -17,19 +17,15 @@ mod usage;
 pub use buckets::Buckets;
 pub use log::UsageLog;
 
-use super::{Out, Source, SourceError, item::sightings, run::Run};
+use super::{Out, Source, SourceError, run::Run, whole};
 use crate::{
     config,
-    domain::{
-        Aspect, Memory, PassMode, Ts, Value,
-        fact::kind,
-        memory::{Remembered, Sighted},
-    },
+    domain::{Memory, PassMode, Ts},
     net::Clock,
 };
 use scope::Scopes;
 use session::Session;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// A zone, as both of its readers know it.
 #[derive(Debug, Clone)]
@@ -86,26 +82,8 @@ impl Zone {
     /// Tells of an owner that is a scope of our own, unless that is known: rules find it by its name, and by its tenant as the domain.
     fn take_scope(&self, memory: &mut Memory, owner: &str, seen: Ts, run: &mut Run<'_>) {
         let scope = self.scopes.of(owner);
-        if scope.cloud.is_some() {
-            return;
+        if scope.cloud.is_none() {
+            whole::take_scope(memory, &scope.id, scope::known(owner), seen, run);
         }
-        let value = Value::Known(scope::known(owner));
-        let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
-        let before = open
-            .get(&scope.id)
-            .and_then(|r| r.sighted.get(&Aspect::Attributes));
-        if before.is_some_and(|s| s.value == value) {
-            return;
-        }
-        let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
-        run.add(
-            kind::PROJECT,
-            &scope.id,
-            sightings(&shown, seen, seen),
-            None,
-        );
-        let at = seen;
-        let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
-        open.insert(scope.id, Remembered { sighted });
     }
 }
