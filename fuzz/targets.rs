@@ -7,8 +7,8 @@ use plimsoll::{
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
     sources::{
-        ceph::fuzzed as ceph, events, openstack::fuzzed as openstack,
-        prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
+        ceph::fuzzed as ceph, events, kubernetes::fuzzed as kubernetes,
+        openstack::fuzzed as openstack, prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
     },
     spool,
 };
@@ -48,6 +48,19 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("ceph_images", ceph::images),
     ("ceph_subvolume", ceph::subvolume),
     ("ceph_cluster", ceph::cluster),
+    ("k8s_quantity", kubernetes::quantity),
+    ("k8s_pod", |bytes| kubernetes::object("pods", bytes)),
+    ("k8s_namespace", |bytes| {
+        kubernetes::object("namespaces", bytes)
+    }),
+    ("k8s_node", |bytes| kubernetes::object("nodes", bytes)),
+    ("k8s_claim", |bytes| {
+        kubernetes::object("persistentvolumeclaims", bytes)
+    }),
+    ("k8s_volume", |bytes| {
+        kubernetes::object("persistentvolumes", bytes)
+    }),
+    ("k8s_service", |bytes| kubernetes::object("services", bytes)),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

@@ -114,6 +114,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "ceph_cluster" => ["ceph_status", "ceph_df_detail", "ceph_osd_df_tree"]
             .map(command)
             .into(),
+        "k8s_quantity" => ["250m", "1.5Gi", "12e3", "125293548Ki", "0.1", "7n"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
+        "k8s_pod" => kubernetes("pods-acme-prod"),
+        "k8s_namespace" => kubernetes("namespaces"),
+        "k8s_node" => kubernetes("nodes"),
+        "k8s_claim" => kubernetes("persistentvolumeclaims"),
+        "k8s_volume" => kubernetes("persistentvolumes"),
+        "k8s_service" => kubernetes("services"),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -152,6 +161,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             .into(),
         other => panic!("no seeds for {other}"),
     }
+}
+
+fn kubernetes(list: &str) -> Vec<Vec<u8>> {
+    items(&format!("tests/captures/kubernetes/{list}.json"), "items")
 }
 
 /// One recorded message of each type, as sent.

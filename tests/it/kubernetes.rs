@@ -2,6 +2,7 @@
 
 mod server;
 
+use crate::harness::{Plimsoll, json};
 use plimsoll::{
     config::{self, Account},
     domain::{
@@ -569,4 +570,78 @@ async fn every_list_is_read_and_claims_count_from_when_they_were_bound() {
             "{list}: {ended}"
         );
     }
+}
+
+/// From the lists of an API server to the lines of a month, by the program itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_collected_and_its_pods_are_usage() {
+    let lists = [
+        "pods",
+        "namespaces",
+        "nodes",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "storageclasses",
+        "services",
+        "clusterresourcequotas",
+    ];
+    let (world, url) = World::start(&lists).await;
+    let work = tokio::task::spawn_blocking(move || {
+        let p = Plimsoll::quickstart();
+        std::fs::write(p.dir().join("token"), "sesame").unwrap();
+        let config = p.dir().join("plimsoll.yaml");
+        let text = format!(
+            "sources: [{{kind: kubernetes, name: okd, url: '{url}', token_file: token}}]\n\
+             tenancy: {{rules: [{{namespace_label: tenant, value: '(.+)', tenant: $1, contract: CO-$1}}]}}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let p = p.configured(config);
+        let passes = p.ok(&["collect"]);
+        let usage = json(&p.ok(&["usage", "--month", "2026-11", "--format", "json"]));
+        let (code, checked, _) = p.run(&["check", "--online"]);
+        (passes, usage, code, checked)
+    });
+    let (passes, usage, code, checked) = work.await.unwrap();
+    assert_eq!(passes.matches(": complete,").count(), 8, "{passes}");
+    assert_eq!(code, 0, "{checked}");
+    let rows = usage["rows"].as_array().unwrap();
+    let of = |meter: &str, tenant: &str| -> i128 {
+        let rows = rows
+            .iter()
+            .filter(|r| r["meter"] == meter && r["tenant"] == tenant);
+        rows.map(|r| r["quantity"].as_str().unwrap().parse::<i128>().unwrap())
+            .sum()
+    };
+    // Truth by other means: seconds of each pod of acme up to the list, straight from the recorded objects.
+    let now = world.lock().unwrap().now.second();
+    let second = |t: &Json| ts(t.as_str().unwrap()).second();
+    let pods: i64 = world
+        .lock()
+        .unwrap()
+        .objects("pods")
+        .iter()
+        .filter(|p| {
+            p["metadata"]["namespace"]
+                .as_str()
+                .unwrap()
+                .starts_with("acme-")
+        })
+        .map(|p| {
+            let ended =
+                p["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"].clone();
+            let end = if ended.is_null() { now } else { second(&ended) };
+            end - second(&p["status"]["startTime"])
+        })
+        .sum();
+    assert_eq!(of("k8s.pod", "acme"), i128::from(pods));
+    for meter in [
+        "k8s.cpu.request",
+        "k8s.memory.request",
+        "k8s.pvc.capacity",
+        "k8s.loadbalancer",
+    ] {
+        assert!(of(meter, "acme") > 0, "{meter}");
+    }
+    assert!(of("k8s.gpu.request", "globex") > 0);
+    assert!(of("k8s.pod", "unattributed") > 0, "the platform's own");
 }

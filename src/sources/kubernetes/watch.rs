@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// Bookmarks come this often; a watch that brings nothing for this long, and a bit, is dead.
 const BOOKMARKS_S: u64 = 60;
+/// No watch is asked for less: two seconds before its end it is told how far it is, and one that is shorter is told nothing.
+const SHORTEST_S: u64 = 5;
 /// How much later than promised something may come.
 const GRACE_MAX: Duration = Duration::from_secs(15);
 /// Facts wait no longer than this for others to go with.
@@ -134,8 +136,9 @@ impl Kubernetes {
     ) -> Result<(), Lost> {
         let begun = Instant::now();
         let grace = self.grace();
-        let patience =
-            lasting + grace + Duration::from_secs(BOOKMARKS_S.min(self.conf.interval_s.into()));
+        let patience = lasting.max(Duration::from_secs(SHORTEST_S))
+            + grace
+            + Duration::from_secs(BOOKMARKS_S.min(self.conf.interval_s.into()));
         loop {
             let Some(cursor) = self.cursor else {
                 return Err(Lost::History("there is nothing to go on from".to_owned()));
@@ -151,8 +154,9 @@ impl Kubernetes {
                 .into());
             }
             // The server sends a bookmark before it ends a watch.
-            let left = lasting.saturating_sub(begun.elapsed()).as_secs().max(1);
-            match self.watch(cursor, left, run).await? {
+            let left = lasting.saturating_sub(begun.elapsed()).as_secs();
+            let goal = (reach, begun + lasting);
+            match self.watch(cursor, left.max(SHORTEST_S), goal, run).await? {
                 Watched::Ended => {}
                 Watched::Silent => tracing::debug!(
                     source = self.conf.name,
@@ -172,8 +176,14 @@ impl Kubernetes {
         GRACE_MAX.min(Duration::from_secs(self.conf.timeout_s.into()))
     }
 
-    /// One watch, of so many seconds at most.
-    async fn watch(&mut self, from: u64, seconds: u64, run: &mut Run<'_>) -> Result<Watched, Lost> {
+    /// One watch, of so many seconds at most; until a version has been reached and a time has come.
+    async fn watch(
+        &mut self,
+        from: u64,
+        seconds: u64,
+        (reach, until): (u64, Instant),
+        run: &mut Run<'_>,
+    ) -> Result<Watched, Lost> {
         let path = self.what.path();
         let (from, timeout) = (from.to_string(), seconds.to_string());
         let query = [
@@ -193,7 +203,7 @@ impl Kubernetes {
         };
         let silence = Duration::from_secs(seconds.min(BOOKMARKS_S)) + grace;
         let (mut flushed, mut heard) = (Instant::now(), Instant::now());
-        loop {
+        while self.cursor < Some(reach) || Instant::now() < until {
             let wait = if run.waiting() == 0 { silence } else { FLUSH };
             let next = stream
                 .line(wait, &run.tally)
@@ -216,6 +226,7 @@ impl Kubernetes {
             }
             self.hand_on_if_full(run).await?;
         }
+        Ok(Watched::Ended)
     }
 
     /// Takes in one event. What ends the watch, if it does.

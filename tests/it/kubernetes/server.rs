@@ -322,8 +322,20 @@ async fn tell(
     until: Instant,
     to: tokio::sync::mpsc::Sender<String>,
 ) {
-    let (mut told, mut count) = (from, 0);
+    let begun = Instant::now();
+    let (mut told, mut count, mut marked) = (from, 0, false);
     while Instant::now() < until {
+        // Two seconds before the end; a watch that is shorter has none.
+        if !marked && until - Instant::now() <= Duration::from_secs(2) {
+            marked = true;
+            let version = {
+                let world = lock(&world);
+                (!world.silent && from <= world.version).then_some(world.version)
+            };
+            if let Some(version) = version.filter(|_| begun + Duration::from_secs(2) < until) {
+                let _ = to.send(bookmark(version, false)).await;
+            }
+        }
         let (text, cut) = {
             let world = lock(&world);
             // A version from the future is answered by silence.
@@ -352,14 +364,8 @@ async fn tell(
             count += 1;
         }
     }
-    let (silent, version) = {
-        let world = lock(&world);
-        (world.silent || from > world.version, world.version)
-    };
-    if silent {
+    if lock(&world).silent {
         // No end either.
         tokio::time::sleep(Duration::from_secs(30)).await;
-    } else {
-        let _ = to.send(bookmark(version, false)).await;
     }
 }
