@@ -134,6 +134,17 @@ impl Item {
         assert!(later.is_empty(), "it is no news: {later:?}");
     }
 
+    /// Neutron makes a router without a gateway and gives it one within the same request: that one just made has none is not told yet.
+    pub(super) fn wait_for_size(&mut self, seen: Ts) {
+        const MADE_WITHIN_S: i64 = 10;
+        let young = self
+            .created
+            .is_some_and(|c| seen < c.plus_seconds(MADE_WITHIN_S));
+        if young && !self.holds() {
+            self.shown.remove(&Aspect::Flavor);
+        }
+    }
+
     /// Remembers what it showed.
     pub(super) fn remember(self, open: &mut BTreeMap<String, Remembered>, seen: Ts) {
         let known = open.entry(self.id).or_default();
@@ -174,6 +185,7 @@ pub(super) fn sightings(shown: &BTreeMap<Aspect, Value>, at: Ts, seen: Ts) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Known;
 
     fn ts(s: i64) -> Ts {
         Ts::from_second(s)
@@ -242,5 +254,27 @@ mod tests {
         ready.updated = Some(ts(107));
         let drafts = ready.drafts(open.get("a"), Some(ts(101)), ts(160));
         assert_eq!(drafts[0].at, ts(107));
+    }
+
+    #[test]
+    fn a_router_that_is_being_made_has_no_size_yet() {
+        let router = |addresses: i64| Item {
+            shown: BTreeMap::from([(
+                Aspect::Flavor,
+                Value::Known(Known {
+                    label: "public".into(),
+                    levels: BTreeMap::from([("ipv4_addresses".into(), addresses)]),
+                    attrs: BTreeMap::new(),
+                }),
+            )]),
+            ..item(101, "")
+        };
+        let told = |addresses, seen| {
+            let mut router = router(addresses);
+            router.wait_for_size(ts(seen));
+            !router.shown.is_empty()
+        };
+        // Made at 100.
+        assert!(!told(0, 102) && told(1, 102) && told(0, 110));
     }
 }

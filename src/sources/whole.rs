@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value,
-        fact::kind,
+        fact::{self, kind},
         memory::{Remembered, Sighted},
     },
     net::Dated,
@@ -43,10 +43,13 @@ impl List {
     pub(super) async fn take(
         self,
         memory: &mut Memory,
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         date: Dated,
         run: &mut Run<'_>,
     ) -> Result<(), SourceError> {
+        if self.kind == fact::kind::ROUTER {
+            items.iter_mut().for_each(|i| i.wait_for_size(date.at));
+        }
         let listed = memory.full_watermarks.get(self.name).copied();
         let open = memory.open.entry(self.kind.to_owned()).or_default();
         for item in &items {

@@ -84,7 +84,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
-        "rgw_usage" => ["usage_all", "usage_requester_pays"]
+        "rgw_usage" => ["usage_all", "usage_requester_pays", "usage_10k_dups"]
             .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
             .into(),
         "rgw_bucket" => ["bucket_stats_mpu", "reef/bucket_stats_versions"]

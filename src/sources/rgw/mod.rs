@@ -17,18 +17,25 @@ mod usage;
 pub use buckets::Buckets;
 pub use log::UsageLog;
 
-use super::{Source, SourceError, run::Run, whole};
+use super::{Out, Source, SourceError, run::Run, whole};
 use crate::{
     config,
-    domain::{Memory, Ts},
+    domain::{Memory, PassMode, Ts},
     net::Clock,
 };
-use scope::Scope;
+use scope::Scopes;
 use session::Session;
 use std::sync::Arc;
 
-/// Its word in passes.
-const SERVICE: &str = "object-store";
+/// A zone, as both of its readers know it.
+#[derive(Debug, Clone)]
+struct Zone {
+    conf: config::Rgw,
+    clock: Clock,
+    collector: String,
+    session: Arc<Session>,
+    scopes: Scopes,
+}
 
 /// What reads a zone.
 ///
@@ -40,18 +47,43 @@ pub fn open(
     memory: &Memory,
     collector: &str,
 ) -> Result<Vec<Source>, SourceError> {
-    let session = Arc::new(Session::new(conf, clock.clone())?);
-    let log = UsageLog::new(conf, clock, memory, collector, &session);
-    let buckets = Buckets::new(conf, clock, memory, collector, &session);
+    let zone = Zone {
+        session: Arc::new(Session::new(conf, clock.clone())?),
+        scopes: Scopes {
+            openstack: conf.openstack.clone(),
+        },
+        conf: conf.clone(),
+        clock: clock.clone(),
+        collector: collector.to_owned(),
+    };
+    let log = UsageLog::new(zone.clone(), memory);
+    let buckets = Buckets::new(zone, memory);
     Ok(vec![
         Source::RgwLog(Box::new(log)),
         Source::RgwBuckets(Box::new(buckets)),
     ])
 }
 
-/// Tells of an owner that is a scope of our own, unless it is known: rules find it by its name, and by its tenant as the domain.
-fn take_scope(memory: &mut Memory, scope: &Scope, owner: &str, seen: Ts, run: &mut Run<'_>) {
-    if scope.cloud.is_none() {
-        whole::take_scope(memory, &scope.id, scope::known(owner), seen, run);
+impl Zone {
+    /// A pass of a list begins.
+    fn run<'a>(&self, list: &str, mode: PassMode, out: &'a Out) -> Run<'a> {
+        let (name, collector) = (&self.conf.name, &self.collector);
+        Run::start(
+            name,
+            "object-store",
+            list,
+            mode,
+            collector,
+            &self.clock,
+            out,
+        )
+    }
+
+    /// Tells of an owner that is a scope of our own, unless that is known: rules find it by its name, and by its tenant as the domain.
+    fn take_scope(&self, memory: &mut Memory, owner: &str, seen: Ts, run: &mut Run<'_>) {
+        let scope = self.scopes.of(owner);
+        if scope.cloud.is_none() {
+            whole::take_scope(memory, &scope.id, scope::known(owner), seen, run);
+        }
     }
 }
