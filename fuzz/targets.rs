@@ -7,8 +7,8 @@ use plimsoll::{
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
     sources::{
-        events, kubernetes::fuzzed as kubernetes, openstack::fuzzed as openstack,
-        prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
+        ceph::fuzzed as ceph, events, kubernetes::fuzzed as kubernetes,
+        openstack::fuzzed as openstack, prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
     },
     spool,
 };
@@ -45,6 +45,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("rgw_usage", rgw::usage),
     ("rgw_bucket", rgw::bucket),
     ("rgw_names", rgw::names),
+    ("ceph_images", ceph::images),
+    ("ceph_subvolume", ceph::subvolume),
+    ("ceph_cluster", ceph::cluster),
     ("k8s_quantity", kubernetes::quantity),
     ("k8s_pod", |bytes| kubernetes::object("pods", bytes)),
     ("k8s_namespace", |bytes| {

@@ -1,5 +1,6 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod ceph;
 mod delivery;
 mod kubernetes;
 mod meters;
@@ -9,6 +10,7 @@ mod prometheus;
 mod rgw;
 mod tenancy;
 
+pub(super) use ceph::{Ceph, CephPart};
 pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
     Lines as ProfileLines, RawColumn, RawProfile,
@@ -216,6 +218,8 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// A Ceph cluster.
+    Ceph(Box<Ceph>),
     /// A Kubernetes cluster.
     Kubernetes(Box<Kubernetes>),
     /// A zone of Ceph's object gateways.
@@ -229,6 +233,7 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Ceph(s) => &s.name,
             Self::Kubernetes(s) => &s.name,
             Self::Rgw(s) => &s.name,
             Self::Prometheus(s) => &s.name,

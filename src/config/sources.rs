@@ -1,5 +1,6 @@
 //! Judges sources, a file a kind.
 
+mod ceph;
 pub(super) mod kubernetes;
 pub(super) mod openstack;
 mod prometheus;
@@ -44,6 +45,7 @@ pub(super) fn sources(
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
+            raw::Source::Ceph(raw) => ceph::ceph(c, raw, &path).map(Source::Ceph),
             raw::Source::Kubernetes(raw) => {
                 kubernetes::kubernetes(c, raw, &path).map(Source::Kubernetes)
             }
@@ -54,6 +56,7 @@ pub(super) fn sources(
         };
         sources.extend(judged.map(|s| (path, s)));
     }
+    ceph::counted_elsewhere(c, &sources);
     rgw::apart(c, &sources);
     sources.into_iter().map(|(_, s)| s).collect()
 }

@@ -1,10 +1,12 @@
 //! The configuration, validated: what the other rooms are given.
 
+mod ceph;
 mod kubernetes;
 mod openstack;
 mod prometheus;
 mod rgw;
 
+pub use ceph::Ceph;
 pub use kubernetes::{Account, Ca, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
 pub use prometheus::{
@@ -113,6 +115,8 @@ pub enum StoreAt {
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A Ceph cluster.
+    Ceph(Ceph),
     /// A Kubernetes cluster.
     Kubernetes(Kubernetes),
     /// A zone of Ceph's object gateways.
@@ -127,6 +131,7 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Ceph(c) => &c.name,
             Self::Kubernetes(k) => &k.name,
             Self::Rgw(r) => &r.name,
             Self::Prometheus(p) => &p.name,
@@ -140,6 +145,7 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Ceph(c) => c.interval_s,
             Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.interval_s,
             Self::Prometheus(p) => p.interval_s,
@@ -151,6 +157,7 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Ceph(c) => c.interval_s,
             // Whatever it lists it also watches.
             Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
@@ -163,6 +170,7 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Ceph(c) => c.interval_s,
             Self::Kubernetes(k) => k.full_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,

@@ -51,6 +51,18 @@ pub mod kind {
     pub const MEASURED: &str = "measured";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
+    /// An RBD image.
+    pub const RBD_IMAGE: &str = "rbd_image";
+    /// A CephFS subvolume.
+    pub const SUBVOLUME: &str = "subvolume";
+    /// A Ceph cluster: its health, nobody's usage.
+    pub const CEPH_CLUSTER: &str = "ceph_cluster";
+    /// A pool of a Ceph cluster; nobody's usage.
+    pub const CEPH_POOL: &str = "ceph_pool";
+    /// The devices of one class of a Ceph cluster, or `all`; nobody's usage.
+    pub const CEPH_DEVICE_CLASS: &str = "ceph_device_class";
+    /// An OSD of a Ceph cluster; nobody's usage.
+    pub const CEPH_OSD: &str = "ceph_osd";
     /// A Kubernetes namespace, by its name: a scope.
     pub const NAMESPACE: &str = "namespace";
     /// A node of a Kubernetes cluster: what there is to share out.
@@ -92,6 +104,12 @@ pub mod kind {
             BUCKET => "buckets",
             BUCKET_LOG => "usage_log",
             HYPERVISOR => "hypervisors",
+            RBD_IMAGE => "rbd_images",
+            SUBVOLUME => "subvolumes",
+            CEPH_CLUSTER => "ceph_clusters",
+            CEPH_POOL => "ceph_pools",
+            CEPH_DEVICE_CLASS => "ceph_device_classes",
+            CEPH_OSD => "ceph_osds",
             NAMESPACE => "namespaces",
             NODE => "nodes",
             POD => "pods",

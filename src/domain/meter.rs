@@ -4,10 +4,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     (
         "schemas/meters/compute.toml",
         include_str!("../../schemas/meters/compute.toml"),
+    ),
+    (
+        "schemas/meters/ceph.toml",
+        include_str!("../../schemas/meters/ceph.toml"),
     ),
     (
         "schemas/meters/storage.toml",

@@ -225,7 +225,7 @@ pub(super) fn moments<'a>(life: &'a Life<'a>) -> Vec<Moment<'a>> {
 fn is_of_size(dimension: &str) -> bool {
     matches!(
         dimension,
-        "flavor" | "type" | "class" | "network" | "device"
+        "flavor" | "type" | "class" | "network" | "device" | "pool"
     )
 }
 

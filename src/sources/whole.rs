@@ -2,13 +2,18 @@
 
 use super::{
     SourceError,
-    item::Item,
+    item::{Item, sightings},
     run::{Draft, Fault, Run},
 };
 use crate::{
-    domain::{Aspect, Evidence, Memory, Outcome, Pass, PassMode, Ts, Value},
+    domain::{
+        Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value,
+        fact::{self, kind},
+        memory::{Remembered, Sighted},
+    },
     net::Dated,
 };
+use std::collections::BTreeMap;
 
 /// A pass may end so many resources without positive evidence, whatever share they are.
 const UNPROVEN_MAX: usize = 10;
@@ -38,10 +43,13 @@ impl List {
     pub(super) async fn take(
         self,
         memory: &mut Memory,
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         date: Dated,
         run: &mut Run<'_>,
     ) -> Result<(), SourceError> {
+        if self.kind == kind::ROUTER {
+            items.iter_mut().for_each(|i| i.wait_for_size(date.at));
+        }
         let listed = memory.full_watermarks.get(self.name).copied();
         let open = memory.open.entry(self.kind.to_owned()).or_default();
         for item in &items {
@@ -89,6 +97,23 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// Tells of a scope and what rules may know of it, unless that is known.
+pub(super) fn take_scope(memory: &mut Memory, id: &str, known: Known, seen: Ts, run: &mut Run<'_>) {
+    let value = Value::Known(known);
+    let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
+    let before = open
+        .get(id)
+        .and_then(|r| r.sighted.get(&Aspect::Attributes));
+    if before.is_some_and(|s| s.value == value) {
+        return;
+    }
+    let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
+    run.add(kind::PROJECT, id, sightings(&shown, seen, seen), None);
+    let at = seen;
+    let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
+    open.insert(id.to_owned(), Remembered { sighted });
 }
 
 /// Items that could not be read; the others were.

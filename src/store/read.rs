@@ -61,8 +61,8 @@ struct Named {
     resource: String,
 }
 
-/// Resources of a cloud that are not known to be gone. What an event or a record says to be gone is gone; what was missed is gone unless it was seen since.
-const OPEN: &str = "SELECT kind, resource FROM facts WHERE cloud = ? GROUP BY cloud, kind, resource
+/// Resources of a cloud that are not known to be gone; what is counted alone is neither there nor gone. What an event or a record says to be gone is gone; what was missed is gone unless it was seen since.
+const OPEN: &str = "SELECT kind, resource FROM facts WHERE cloud = ? AND aspect != 'amount' GROUP BY cloud, kind, resource
     HAVING countIf(value = 'gone' AND evidence IN ('event', 'record')) = 0
        AND (countIf(value = 'gone' AND evidence = 'missing') = 0
             OR maxIf(seen, evidence = 'sighting') > maxIf(seen, value = 'gone' AND evidence = 'missing'))";
@@ -107,7 +107,7 @@ impl Store {
         let latest = "SELECT kind, resource, aspect, tupleElement(m, 1) AS value, tupleElement(m, 2) AS label, tupleElement(m, 3) AS levels,
                 tupleElement(m, 4) AS attrs, tupleElement(m, 5) AS at, tupleElement(m, 6) AS seen
             FROM (SELECT kind, resource, aspect, argMax((value, label, levels, attrs, at, seen), (seen, at, id)) AS m
-                  FROM facts WHERE cloud = ? AND evidence = 'sighting' AND aspect != 'reading' AND (kind, resource) IN (OPEN)
+                  FROM facts WHERE cloud = ? AND aspect NOT IN ('amount', 'reading') AND evidence = 'sighting' AND (kind, resource) IN (OPEN)
                   GROUP BY cloud, kind, resource, aspect)";
         let query = self
             .client()

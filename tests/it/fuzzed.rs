@@ -31,6 +31,11 @@ fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
     items.map(|i| serde_json::to_vec(i).unwrap()).collect()
 }
 
+/// What a command of Ceph printed.
+fn command(name: &str) -> Vec<u8> {
+    read(&format!("tests/captures/ceph/commands/{name}.out"))
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
@@ -79,7 +84,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
-        "rgw_usage" => ["usage_all", "usage_requester_pays", "usage_nocaps"]
+        "rgw_usage" => ["usage_all", "usage_requester_pays", "usage_10k_dups"]
             .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
             .into(),
         "rgw_bucket" => ["bucket_stats_mpu", "reef/bucket_stats_versions"]
@@ -92,6 +97,23 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             all.push(b"tx00000bfb330aa9bb66441-006b03f4e9-1032-default".into());
             all
         }
+        "ceph_images" => [
+            "rbd_ls_long_pool=volumes",
+            "rbd_du_pool=volumes",
+            "rbd_trash_ls_all_pool=volumes",
+            "rbd_info_pool=vms_image-id=1124b172065e",
+        ]
+        .map(command)
+        .into(),
+        "ceph_subvolume" => [
+            "ceph_fs_subvolume_info_cephfs_ab9099a4-35a2-40ae-9af3-05535ec42e08",
+            "ceph_fs_subvolume_info_cephfs_29a3b2e9-5d65-4441-9588-42dea2bc372f",
+        ]
+        .map(command)
+        .into(),
+        "ceph_cluster" => ["ceph_status", "ceph_df_detail", "ceph_osd_df_tree"]
+            .map(command)
+            .into(),
         "k8s_quantity" => ["250m", "1.5Gi", "12e3", "125293548Ki", "0.1", "7n"]
             .map(|t| t.as_bytes().to_vec())
             .into(),

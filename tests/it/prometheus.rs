@@ -2,6 +2,7 @@
 
 mod page;
 mod server;
+mod stored;
 
 use crate::harness::{Plimsoll, json};
 use page::Exporter;

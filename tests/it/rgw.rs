@@ -4,3 +4,4 @@ mod buckets;
 mod gateway;
 mod log;
 mod trouble;
+mod whole;

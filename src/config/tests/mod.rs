@@ -1,6 +1,7 @@
 //! Whole files against the judges.
 
 mod books;
+mod ceph;
 mod delivery;
 mod hostile;
 mod judged;

@@ -75,6 +75,9 @@ fn service(row: &ListRow) -> &str {
         "share" => "Shares",
         "object-store" => "Object storage",
         "placement" => "Capacity",
+        "rbd" => "RBD images",
+        "cephfs" => "CephFS subvolumes",
+        "cluster" => "Ceph cluster",
         other => other,
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics in the formats of Prometheus: counters and gauges of whatever publishes them, each of which feeds a declared meter.
 //!
-//! A page that is scraped is a list with a reader of its own ([`Scraper`]), and so is what is asked of a server ([`Querier`]). What is read become facts of [`crate::domain::Aspect::Reading`]; which of them
+//! A page that is scraped is a list with a [`Reader`] of its own, and so is each entry that is asked of a server. What is read become facts of [`crate::domain::Aspect::Reading`]; which of them
 //! are kept, `keep` says; what they amount to, the fold.
 
 mod answer;
@@ -10,24 +10,21 @@ pub mod fuzzed;
 mod keep;
 mod page;
 mod query;
+mod scrape;
 mod series;
 
-pub use query::Querier;
-
 use super::{
-    Out, Source, SourceError,
+    Finding, Out, Source, SourceError,
     run::{Draft, Fault, Run},
 };
 use crate::{
     config::{self, HttpLogin, MetricsFrom},
     domain::{Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value, fact::kind},
-    exposition::{ACCEPT, Format},
-    net::{Client, Clock, NetError, Options, Reply, Request, Tally},
+    net::{Client, Clock, NetError, Options, Request},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keep::Keeper;
-use page::Page;
-use reqwest::header::CONTENT_TYPE;
+use query::Asked;
 use series::{Feed, Reading, Remarks};
 use std::{sync::Arc, time::Duration};
 use url::Url;
@@ -45,15 +42,30 @@ struct Shared {
     feeds: Vec<Feed>,
 }
 
-/// Reads one page.
+/// Reads one list: a page, or what is asked of a server.
 #[derive(Debug)]
-pub struct Scraper {
+pub struct Reader {
     shared: Arc<Shared>,
-    target: config::Target,
+    list: String,
     offset: Duration,
+    from: From,
     keeper: Keeper,
     recorded: Recorded,
     samples: Samples,
+}
+
+/// Where a list is read.
+#[derive(Debug)]
+enum From {
+    Page(config::Target),
+    Server(Asked),
+}
+
+/// What a pass read.
+#[derive(Debug, Default)]
+struct Read {
+    readings: usize,
+    remarks: Remarks,
 }
 
 /// What became of samples.
@@ -63,14 +75,6 @@ pub struct Samples {
     pub read: u64,
     /// They tell no value.
     pub unread: u64,
-}
-
-impl Samples {
-    /// And so many readings more, and those that a pass could not read.
-    fn add(&mut self, read: usize, remarks: &Remarks) {
-        self.read += u64::try_from(read).unwrap_or(u64::MAX);
-        self.unread += remarks.count();
-    }
 }
 
 /// The last pass that was recorded: its end, how it came out, what it said.
@@ -103,29 +107,35 @@ pub fn open(
         client: Client::new(options, clock.clone())?,
         feeds: series::feeds(conf)?,
     });
-    Ok(match &conf.from {
-        MetricsFrom::Targets(targets) => (0..)
-            .zip(targets)
-            .map(|(i, target)| {
-                Source::Scraper(Box::new(Scraper {
-                    shared: Arc::clone(&shared),
-                    target: target.clone(),
-                    offset: shared.offset(i, targets.len()),
-                    keeper: Keeper::default(),
-                    recorded: Recorded::default(),
-                    samples: Samples::default(),
-                }))
-            })
+    let lists: Vec<(String, From)> = match &conf.from {
+        MetricsFrom::Targets(targets) => targets
+            .iter()
+            .map(|t| (t.name.clone(), From::Page(t.clone())))
             .collect(),
         MetricsFrom::Server(server) => (0..shared.feeds.len())
             .map(|feed| {
                 let list = list_of(&shared.feeds, feed);
                 let reached = memory.watermarks.get(&list).copied();
-                let querier = Querier::new(&shared, server, feed, list, reached);
-                Source::Querier(Box::new(querier))
+                (list, From::Server(Asked::new(server, feed, reached)))
             })
             .collect(),
-    })
+    };
+    let of = u32::try_from(lists.len()).unwrap_or(u32::MAX);
+    let interval = Duration::from_secs(conf.interval_s.into());
+    Ok((0..)
+        .zip(lists)
+        .map(|(place, (list, from))| {
+            Source::Metrics(Box::new(Reader {
+                shared: Arc::clone(&shared),
+                list,
+                offset: interval * place / of,
+                from,
+                keeper: Keeper::default(),
+                recorded: Recorded::default(),
+                samples: Samples::default(),
+            }))
+        })
+        .collect())
 }
 
 /// The list of what is asked of a server: its meter, and which of those that feed it.
@@ -139,12 +149,6 @@ fn list_of(feeds: &[Feed], feed: usize) -> String {
 }
 
 impl Shared {
-    /// When the reader of this place among so many begins.
-    fn offset(&self, place: u32, of: usize) -> Duration {
-        let interval = Duration::from_secs(self.conf.interval_s.into());
-        interval * place / u32::try_from(of).unwrap_or(u32::MAX).max(1)
-    }
-
     /// A GET with what logs us in.
     fn request(&self, url: Url) -> Result<Request, NetError> {
         let request = Request::get(url);
@@ -202,9 +206,12 @@ impl Shared {
         &self,
         mut run: Run<'_>,
         recorded: &mut Recorded,
-        result: Result<Remarks, SourceError>,
+        result: Result<Read, SourceError>,
     ) -> Pass {
-        let text = result.as_ref().map(Remarks::text).unwrap_or_default();
+        let text = result
+            .as_ref()
+            .map(|r| r.remarks.text())
+            .unwrap_or_default();
         let alike = recorded.0.as_ref().is_some_and(|(at, outcome, said)| {
             let age = run.started().second() - at.second();
             *outcome == Outcome::Complete
@@ -234,20 +241,20 @@ impl Shared {
     }
 }
 
-impl Scraper {
+impl Reader {
     /// The `cloud` of its facts.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.conf.name
     }
 
-    /// Between two scrapes.
+    /// Between two readings.
     #[must_use]
     pub fn interval(&self) -> Duration {
         Duration::from_secs(self.shared.conf.interval_s.into())
     }
 
-    /// Before the first scrape: targets are spread over the interval.
+    /// Before the first: the lists of a source are spread over the interval.
     #[must_use]
     pub const fn offset(&self) -> Duration {
         self.offset
@@ -258,71 +265,34 @@ impl Scraper {
         std::mem::take(&mut self.samples)
     }
 
-    /// Reads the page once.
+    /// Reads the list once.
     pub async fn collect(&mut self, out: &Out) -> Vec<Pass> {
         let shared = Arc::clone(&self.shared);
-        let mut run = shared.run(&self.target.name, out);
-        let result = match self.scrape(&run.tally).await {
-            Ok((reply, mut page)) => {
-                run.answered(reply.date, page.samples);
-                let readings = std::mem::take(&mut page.readings);
-                let read = readings.len();
-                let remarks = &mut page.remarks;
-                let kept = self
-                    .keeper
-                    .page(&shared.feeds, readings, reply.date.since, |r| {
-                        remarks.add(&r.series, "its time went back");
-                    });
-                shared.add(&mut run, kept);
-                self.samples.add(read, &page.remarks);
-                Ok(page.remarks)
+        let mut run = shared.run(&self.list, out);
+        let keeper = &mut self.keeper;
+        let result = match &mut self.from {
+            From::Page(target) => scrape::read(&shared, target, keeper, &mut run).await,
+            From::Server(asked) => asked.read(&shared, keeper, &mut run).await,
+        };
+        match &result {
+            Ok(read) => {
+                self.samples.read += u64::try_from(read.readings).unwrap_or(u64::MAX);
+                self.samples.unread += read.remarks.count();
             }
-            Err(e) => {
+            Err(_) => {
                 let last = self.keeper.lost();
                 shared.add(&mut run, last);
-                Err(e)
             }
-        };
+        }
         vec![shared.end(run, &mut self.recorded, result).await]
     }
 
-    /// Asks for the page and reads it.
-    async fn scrape(&self, tally: &Tally) -> Result<(Reply, Page), SourceError> {
-        let url = &self.target.url;
-        let request = self.shared.request(url.clone())?.header("accept", ACCEPT)?;
-        let reply = self.shared.client.send(&request, tally).await?;
-        if !reply.is_ok() {
-            return Err(reply.error(hint(reply.status)).into());
+    /// Reads it once; changes nothing.
+    pub async fn check_online(&self) -> Vec<Finding> {
+        match &self.from {
+            From::Page(target) => check::page(&self.shared, target).await,
+            From::Server(asked) => vec![check::asked(&self.shared, asked, &self.list).await],
         }
-        let metrics = |why: String| SourceError::Metrics {
-            url: url.to_string(),
-            why,
-        };
-        let content_type = reply
-            .headers
-            .get(CONTENT_TYPE)
-            .and_then(|t| t.to_str().ok())
-            .unwrap_or("text/plain");
-        let format = Format::of_content_type(content_type).map_err(|e| metrics(e.to_string()))?;
-        let page = page::read(
-            &reply.body,
-            format,
-            &self.shared.feeds,
-            &self.target.labels,
-            reply.date.since,
-        )
-        .map_err(|e| metrics(e.to_string()))?;
-        Ok((reply, page))
-    }
-}
-
-/// The way out of an answer that is an error.
-const fn hint(status: u16) -> &'static str {
-    match status {
-        401 | 403 => "give `bearer_token`, or `username` and `password`, of one who may read it",
-        404 => "is the path right? Most exporters publish at /metrics",
-        503 => "the exporter says that it cannot: a standby, or one that is starting",
-        _ => "see the exporter's log",
     }
 }
 

@@ -8,16 +8,14 @@
 //! About 500 bytes for each bucket that lives, and the answers of as many owners as are asked at once.
 
 use super::{
+    Zone,
     bucket::{self, Bucket},
     names,
-    scope::Scopes,
     session::Session,
-    take_scope,
 };
 use crate::{
-    config,
     domain::{Aspect, Memory, Pass, PassMode, Value, fact::kind},
-    net::{Clock, NetError, Reply, Tally},
+    net::{NetError, Reply, Tally},
     sources::{
         Out, SourceError,
         run::{Fault, Run},
@@ -48,11 +46,7 @@ const FAULTS_MAX: u64 = 20;
 /// Reads a zone's buckets.
 #[derive(Debug)]
 pub struct Buckets {
-    pub(super) conf: config::Rgw,
-    clock: Clock,
-    collector: String,
-    pub(super) session: Arc<Session>,
-    scopes: Scopes,
+    pub(super) zone: Zone,
     memory: Memory,
     believed: BTreeSet<String>,
     at_once_max: usize,
@@ -89,21 +83,9 @@ struct Seen {
 }
 
 impl Buckets {
-    pub(super) fn new(
-        conf: &config::Rgw,
-        clock: &Clock,
-        memory: &Memory,
-        collector: &str,
-        session: &Arc<Session>,
-    ) -> Self {
+    pub(super) fn new(zone: Zone, memory: &Memory) -> Self {
         Self {
-            conf: conf.clone(),
-            clock: clock.clone(),
-            collector: collector.to_owned(),
-            session: Arc::clone(session),
-            scopes: Scopes {
-                openstack: conf.openstack.clone(),
-            },
+            zone,
             memory: share(memory),
             believed: BTreeSet::new(),
             at_once_max: AT_ONCE_MAX,
@@ -113,13 +95,13 @@ impl Buckets {
     /// The `cloud` of its facts.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.conf.name
+        &self.zone.conf.name
     }
 
     /// Between two lists.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        Duration::from_secs(self.conf.bucket_interval_s.into())
+        Duration::from_secs(self.zone.conf.bucket_interval_s.into())
     }
 
     /// Takes the store's memory in place of its own.
@@ -139,29 +121,31 @@ impl Buckets {
 
     /// Reads every bucket once.
     pub async fn collect(&mut self, out: &Out) -> Vec<Pass> {
-        let mut run = Run::start(
-            &self.conf.name,
-            super::SERVICE,
-            BUCKETS.name,
-            PassMode::Full,
-            &self.collector,
-            &self.clock,
-            out,
-        );
+        let mut run = self.zone.run(BUCKETS.name, PassMode::Full, out);
         let result = self.pass(&mut run).await;
-        run.region(&self.session.zone().unwrap_or_default());
+        run.region(&self.zone.session.zone().unwrap_or_default());
         vec![finish(&mut self.memory, run, result).await]
     }
 
     async fn pass(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
-        let (names, date) =
-            names::all(&self.session, "bucket", self.conf.page_size, &run.tally).await?;
+        let (names, date) = names::all(
+            &self.zone.session,
+            "bucket",
+            self.zone.conf.page_size,
+            &run.tally,
+        )
+        .await?;
         run.answered(date, 0);
         let asks = if names.len() <= self.at_once_max {
             vec![Ask::All]
         } else {
-            let (users, _) =
-                names::all(&self.session, "user", self.conf.page_size, &run.tally).await?;
+            let (users, _) = names::all(
+                &self.zone.session,
+                "user",
+                self.zone.conf.page_size,
+                &run.tally,
+            )
+            .await?;
             users.into_iter().map(Ask::Owner).collect()
         };
         let mut seen = Seen::default();
@@ -187,8 +171,8 @@ impl Buckets {
         seen: &mut Seen,
         run: &mut Run<'_>,
     ) -> Result<(), Fault> {
-        let at_once = usize::try_from(self.conf.concurrency.max(1)).unwrap_or(1);
-        let (session, tally) = (Arc::clone(&self.session), Arc::new(Tally::default()));
+        let at_once = usize::try_from(self.zone.conf.concurrency.max(1)).unwrap_or(1);
+        let (session, tally) = (Arc::clone(&self.zone.session), Arc::new(Tally::default()));
         // All is owned on the way: with borrows the compiler cannot see that the future may be sent between threads.
         let answers = stream::iter(asks).map(|ask| {
             let (session, tally) = (Arc::clone(&session), Arc::clone(&tally));
@@ -227,7 +211,7 @@ impl Buckets {
             // Gone since its name was listed.
             Err(e) if e.status() == Some(404) => {}
             Err(e) if too_much(&e) && !matches!(ask, Ask::Name(_)) => {
-                tracing::debug!(source = self.conf.name, error = %e, "its buckets are asked for by name");
+                tracing::debug!(source = self.zone.conf.name, error = %e, "its buckets are asked for by name");
             }
             Err(e) if e.status() == Some(403) => return Err(e.into()),
             Err(e) => seen.faults.add(&ask.to_string(), &e.to_string()),
@@ -249,15 +233,15 @@ impl Buckets {
         let listed = self.memory.full_watermarks.get(BUCKETS.name).copied();
         let mut items = Vec::with_capacity(shown.len());
         for raw in shown {
-            match bucket::read(raw.get(), &self.scopes, listed) {
+            match bucket::read(raw.get(), &self.zone.scopes, listed) {
                 Ok(Bucket {
                     name,
                     owner,
                     item,
                     broken,
                 }) => {
-                    let scope = self.scopes.of(&owner);
-                    take_scope(&mut self.memory, &scope, &owner, reply.date.at, run);
+                    let seen_at = reply.date.at;
+                    self.zone.take_scope(&mut self.memory, &owner, seen_at, run);
                     seen.ids.insert(item.id.clone());
                     if broken {
                         seen.broken.push(name.clone());

@@ -41,13 +41,19 @@ impl UsageLog {
         let tally = Tally::default();
         let mut findings = Vec::new();
         let mut answers = false;
-        for (i, endpoint) in self.conf.endpoints.iter().enumerate() {
-            let hour = hour_of(self.session.now());
+        for (i, endpoint) in self.zone.conf.endpoints.iter().enumerate() {
+            let hour = hour_of(self.zone.session.now());
             let query = asked(hour, hour.plus_seconds(HOUR_S), "true");
-            match self.session.at(i, "/usage", &query.each(), &tally).await {
+            match self
+                .zone
+                .session
+                .at(i, "/usage", &query.each(), &tally)
+                .await
+            {
                 Ok(reply) => {
                     answers = true;
                     let zone = self
+                        .zone
                         .session
                         .zone()
                         .unwrap_or_else(|| "(it does not say)".to_owned());
@@ -77,9 +83,13 @@ impl UsageLog {
     }
 
     async fn is_logging(&self, tally: &Tally) -> Result<bool, SourceError> {
-        let end = hour_of(self.session.now()).plus_seconds(HOUR_S);
+        let end = hour_of(self.zone.session.now()).plus_seconds(HOUR_S);
         let query = asked(end.plus_seconds(-QUIET_S), end, "false");
-        let reply = self.session.get("/usage", &query.each(), tally).await?;
+        let reply = self
+            .zone
+            .session
+            .get("/usage", &query.each(), tally)
+            .await?;
         let summary: Summary = reply.json("a summary of the usage log")?;
         Ok(!summary.summary.is_empty())
     }
@@ -103,7 +113,7 @@ impl Buckets {
         let mut findings = Vec::new();
         let mut owner = None;
         for section in ["user", "bucket"] {
-            let page = names::page(&self.session, section, 1, "", &tally).await;
+            let page = names::page(&self.zone.session, section, 1, "", &tally).await;
             let told =
                 page.and_then(|reply| Ok(reply.json::<names::Page>("a list of names")?.parts().0));
             findings.push(match told {
@@ -119,7 +129,7 @@ impl Buckets {
             });
         }
         let ask = Ask::Owner(owner.unwrap_or_else(|| "nobody".to_owned()));
-        findings.push(match ask_one(&self.session, &ask, &tally).await {
+        findings.push(match ask_one(&self.zone.session, &ask, &tally).await {
             Err(e) if e.status() != Some(404) => finding(
                 Verdict::Error,
                 format!("what buckets hold cannot be read: {e}"),

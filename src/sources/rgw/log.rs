@@ -7,22 +7,19 @@
 //! About 300 bytes for each counter of the hours that are not final: those of two hours at most, once caught up.
 
 use super::{
-    scope::Scopes,
-    session::Session,
-    take_scope,
+    Zone,
     usage::{self, Counter, Counts, HOUR_S, Whose, hour_of},
 };
 use crate::{
-    config,
     domain::{Memory, Pass, PassMode, Ts, fact::kind},
-    net::{Clock, Reply, Tally},
+    net::{Reply, Tally},
     sources::{
         Out, SourceError,
         run::{Fault, Run},
         whole::{Faults, finish},
     },
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Its name in passes.
 pub(super) const LIST: &str = "usage_log";
@@ -36,11 +33,7 @@ const HANDED_ON_AT_ONCE: usize = 500;
 /// Reads a zone's usage log.
 #[derive(Debug)]
 pub struct UsageLog {
-    pub(super) conf: config::Rgw,
-    clock: Clock,
-    collector: String,
-    pub(super) session: Arc<Session>,
-    scopes: Scopes,
+    pub(super) zone: Zone,
     memory: Memory,
     followed: Followed,
 }
@@ -91,21 +84,9 @@ impl Followed {
 }
 
 impl UsageLog {
-    pub(super) fn new(
-        conf: &config::Rgw,
-        clock: &Clock,
-        memory: &Memory,
-        collector: &str,
-        session: &Arc<Session>,
-    ) -> Self {
+    pub(super) fn new(zone: Zone, memory: &Memory) -> Self {
         Self {
-            conf: conf.clone(),
-            clock: clock.clone(),
-            collector: collector.to_owned(),
-            session: Arc::clone(session),
-            scopes: Scopes {
-                openstack: conf.openstack.clone(),
-            },
+            zone,
             memory: share(memory),
             followed: Followed::default(),
         }
@@ -114,13 +95,13 @@ impl UsageLog {
     /// The `cloud` of its facts.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.conf.name
+        &self.zone.conf.name
     }
 
     /// Between two readings.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        Duration::from_secs(self.conf.interval_s.into())
+        Duration::from_secs(self.zone.conf.interval_s.into())
     }
 
     /// Takes the store's memory in place of its own.
@@ -131,10 +112,11 @@ impl UsageLog {
     /// Reads every hour that may have grown since it was last read, the present one at the last. Each part of what is caught up is a pass of its own.
     pub async fn collect(&mut self, out: &Out) -> Vec<Pass> {
         let mut passes = Vec::new();
-        let mut run = self.run(out);
+        let mut run = self.zone.run(LIST, PassMode::Changes, out);
         let result = self.pass(&mut run, &mut passes, out).await;
-        for remark in self.session.remarks() {
-            run.remark(remark);
+        let remarks = self.zone.session.remarks();
+        if !remarks.is_empty() {
+            run.remark(remarks.join("; "));
         }
         passes.push(finish(&mut self.memory, run, result).await);
         passes
@@ -147,10 +129,10 @@ impl UsageLog {
         out: &Out,
     ) -> Result<(), Fault> {
         // The first answer tells what time it is there: hours are theirs, not ours.
-        let guess = hour_of(self.session.now());
+        let guess = hour_of(self.zone.session.now());
         let reply = self.ask(guess, &run.tally).await?;
         run.answered(reply.date, 0);
-        run.region(&self.session.zone().unwrap_or_default());
+        run.region(&self.zone.session.zone().unwrap_or_default());
         let now = run.watermark();
         self.followed.since.get_or_insert(hour_of(now));
         let mut hours = self.hours(now);
@@ -175,7 +157,7 @@ impl UsageLog {
 
     /// The first hour that is not final at a time.
     fn first_open(&self, t: Ts) -> Ts {
-        hour_of(t.plus_seconds(-i64::from(self.conf.flush_s)))
+        hour_of(t.plus_seconds(-i64::from(self.zone.conf.flush_s)))
     }
 
     /// The hours to read, oldest first: from the first that was not final when the list was last read.
@@ -183,7 +165,7 @@ impl UsageLog {
         let last = hour_of(now);
         let first = match self.memory.watermarks.get(LIST) {
             Some(read_to) => self.first_open(*read_to),
-            None => hour_of(now.plus_seconds(-i64::from(self.conf.backfill_s))),
+            None => hour_of(now.plus_seconds(-i64::from(self.zone.conf.backfill_s))),
         };
         let next = |h: &Ts| Some(h.plus_seconds(HOUR_S)).filter(|h| *h <= last);
         std::iter::successors(Some(first.min(last)), next).collect()
@@ -196,7 +178,7 @@ impl UsageLog {
         passes: &mut Vec<Pass>,
         out: &Out,
     ) -> Result<(), Fault> {
-        let mut run = self.run(out);
+        let mut run = self.zone.run(LIST, PassMode::Changes, out);
         let mut result = Ok(());
         let mut faults = Faults::default();
         for hour in hours {
@@ -209,9 +191,9 @@ impl UsageLog {
             .map_err(Fault::from)
             .and_then(|()| faults.outcome(LIST));
         if let Some(last) = hours.last() {
-            run.reaches_only(last.plus_seconds(HOUR_S + i64::from(self.conf.flush_s)));
+            run.reaches_only(last.plus_seconds(HOUR_S + i64::from(self.zone.conf.flush_s)));
         }
-        run.region(&self.session.zone().unwrap_or_default());
+        run.region(&self.zone.session.zone().unwrap_or_default());
         let failed = result.is_err();
         let pass = finish(&mut self.memory, run, result).await;
         let why = pass.error.clone();
@@ -238,7 +220,7 @@ impl UsageLog {
     /// Asks for one hour, by both of its ends.
     pub(super) async fn ask(&self, hour: Ts, tally: &Tally) -> Result<Reply, SourceError> {
         let query = asked(hour, hour.plus_seconds(HOUR_S), "true");
-        self.session.get("/usage", &query.each(), tally).await
+        self.zone.session.get("/usage", &query.each(), tally).await
     }
 
     async fn take(
@@ -257,8 +239,8 @@ impl UsageLog {
         let seen = reply.date.at;
         for (i, (whose, counted)) in read.counted.into_iter().enumerate() {
             let (user, bucket) = &whose;
-            let scope = self.scopes.of(user);
-            take_scope(&mut self.memory, &scope, user, seen, run);
+            let scope = self.zone.scopes.of(user);
+            self.zone.take_scope(&mut self.memory, user, seen, run);
             let mut drafts = Vec::new();
             for (counter, shown) in counted.counters {
                 let of = (whose.clone(), counter);
@@ -273,18 +255,6 @@ impl UsageLog {
             }
         }
         run.hand_on().await
-    }
-
-    fn run<'a>(&self, out: &'a Out) -> Run<'a> {
-        Run::start(
-            &self.conf.name,
-            super::SERVICE,
-            LIST,
-            PassMode::Changes,
-            &self.collector,
-            &self.clock,
-            out,
-        )
     }
 }
 

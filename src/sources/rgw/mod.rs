@@ -17,22 +17,25 @@ mod usage;
 pub use buckets::Buckets;
 pub use log::UsageLog;
 
-use super::{Source, SourceError, item::sightings, run::Run};
+use super::{Out, Source, SourceError, run::Run, whole};
 use crate::{
     config,
-    domain::{
-        Aspect, Memory, Ts, Value,
-        fact::kind,
-        memory::{Remembered, Sighted},
-    },
+    domain::{Memory, PassMode, Ts},
     net::Clock,
 };
-use scope::Scope;
+use scope::Scopes;
 use session::Session;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-/// Its word in passes.
-const SERVICE: &str = "object-store";
+/// A zone, as both of its readers know it.
+#[derive(Debug, Clone)]
+struct Zone {
+    conf: config::Rgw,
+    clock: Clock,
+    collector: String,
+    session: Arc<Session>,
+    scopes: Scopes,
+}
 
 /// What reads a zone.
 ///
@@ -44,36 +47,43 @@ pub fn open(
     memory: &Memory,
     collector: &str,
 ) -> Result<Vec<Source>, SourceError> {
-    let session = Arc::new(Session::new(conf, clock.clone())?);
-    let log = UsageLog::new(conf, clock, memory, collector, &session);
-    let buckets = Buckets::new(conf, clock, memory, collector, &session);
+    let zone = Zone {
+        session: Arc::new(Session::new(conf, clock.clone())?),
+        scopes: Scopes {
+            openstack: conf.openstack.clone(),
+        },
+        conf: conf.clone(),
+        clock: clock.clone(),
+        collector: collector.to_owned(),
+    };
+    let log = UsageLog::new(zone.clone(), memory);
+    let buckets = Buckets::new(zone, memory);
     Ok(vec![
         Source::RgwLog(Box::new(log)),
         Source::RgwBuckets(Box::new(buckets)),
     ])
 }
 
-/// Tells of an owner that is a scope of our own, unless it is known: rules find it by its name, and by its tenant as the domain.
-fn take_scope(memory: &mut Memory, scope: &Scope, owner: &str, seen: Ts, run: &mut Run<'_>) {
-    if scope.cloud.is_some() {
-        return;
+impl Zone {
+    /// A pass of a list begins.
+    fn run<'a>(&self, list: &str, mode: PassMode, out: &'a Out) -> Run<'a> {
+        let (name, collector) = (&self.conf.name, &self.collector);
+        Run::start(
+            name,
+            "object-store",
+            list,
+            mode,
+            collector,
+            &self.clock,
+            out,
+        )
     }
-    let value = Value::Known(scope::known(owner));
-    let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
-    let before = open
-        .get(&scope.id)
-        .and_then(|r| r.sighted.get(&Aspect::Attributes));
-    if before.is_some_and(|s| s.value == value) {
-        return;
+
+    /// Tells of an owner that is a scope of our own, unless that is known: rules find it by its name, and by its tenant as the domain.
+    fn take_scope(&self, memory: &mut Memory, owner: &str, seen: Ts, run: &mut Run<'_>) {
+        let scope = self.scopes.of(owner);
+        if scope.cloud.is_none() {
+            whole::take_scope(memory, &scope.id, scope::known(owner), seen, run);
+        }
     }
-    let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
-    run.add(
-        kind::PROJECT,
-        &scope.id,
-        sightings(&shown, seen, seen),
-        None,
-    );
-    let at = seen;
-    let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
-    open.insert(scope.id.clone(), Remembered { sighted });
 }

@@ -1,6 +1,6 @@
 //! What other lists told, for items that only name it; and the parts that items are made of.
 
-pub(in super::super) use super::super::super::item::Item;
+pub(in super::super) use super::super::super::item::{Item, label};
 use crate::domain::{Aspect, Known, Memory, Value, fact::kind};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,10 +77,4 @@ pub(in super::super) fn capacity(gib: i64, of_type: &str) -> Result<(Aspect, Val
 /// The owner, which must be told. `why`: what an account lacks that is not told.
 pub(in super::super) fn owner(project: Option<&str>, why: &str) -> Result<(Aspect, Value), String> {
     label(Aspect::Owner, project).ok_or_else(|| format!("it does not say whose it is; {why}"))
-}
-
-/// A label, unless it is empty.
-pub(in super::super) fn label(aspect: Aspect, word: Option<&str>) -> Option<(Aspect, Value)> {
-    word.filter(|w| !w.is_empty())
-        .map(|w| (aspect, Value::label(w)))
 }
