@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value,
-        fact::{self, kind},
+        fact::kind,
         memory::{Remembered, Sighted},
     },
     net::Dated,
