@@ -131,6 +131,7 @@ pub(super) async fn seed_kinds(store: &Store, kinds: &[KindRow]) {
         bytes: 1,
         error: String::new(),
         collector: "test".into(),
+        cursor: String::new(),
     };
     store
         .write(&Batch {
