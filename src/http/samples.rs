@@ -230,6 +230,7 @@ pub(super) fn status(list: &str, mode: PassMode, outcome: Outcome, age_s: i64) -
             bytes: 40_000,
             error: String::new(),
             collector: "host-1".into(),
+            cursor: String::new(),
         },
         suspect: 0,
         failed: 0,

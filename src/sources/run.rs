@@ -81,6 +81,7 @@ impl<'a> Run<'a> {
             bytes: 0,
             error: String::new(),
             collector: collector.to_owned(),
+            cursor: String::new(),
         };
         Self {
             out,
@@ -223,6 +224,11 @@ impl<'a> Run<'a> {
         if let Some(first) = &mut self.first {
             first.since = t;
         }
+    }
+
+    /// Says where the next pass goes on.
+    pub(super) fn goes_on_at(&mut self, cursor: String) {
+        self.row.cursor = cursor;
     }
 
     /// Says what was set aside in a pass that counts nevertheless.

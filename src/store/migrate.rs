@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 /// Migrations by version, from 1 without gaps. Never edited once released: the store remembers their hashes.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0001_facts",
         include_str!("../../schemas/clickhouse/0001_facts.sql"),
@@ -18,6 +18,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0003_readings",
         include_str!("../../schemas/clickhouse/0003_readings.sql"),
+    ),
+    (
+        "0004_cursor",
+        include_str!("../../schemas/clickhouse/0004_cursor.sql"),
     ),
 ];
 

@@ -44,6 +44,7 @@ struct Reach {
     complete_full: u64,
     deleted: i64,
     complete_deleted: u64,
+    cursor: String,
 }
 
 #[derive(Debug, Row, Deserialize)]
@@ -163,6 +164,9 @@ impl Store {
                     .watermarks
                     .insert(reach.list.clone(), Ts(reach.deleted));
             }
+            if !reach.cursor.is_empty() {
+                memory.cursors.insert(reach.list.clone(), reach.cursor);
+            }
             if reach.complete_full > 0 {
                 memory.full_watermarks.insert(reach.list, Ts(reach.full));
             }
@@ -213,7 +217,8 @@ impl Store {
                 "SELECT p.cloud AS cloud, p.list AS list,
                     maxIf(p.watermark, p.mode IN ('full', 'changes')) AS watermark, maxIf(p.watermark, p.mode = 'full') AS full,
                     countIf(p.mode IN ('full', 'changes')) AS complete, countIf(p.mode = 'full') AS complete_full,
-                    maxIf(p.watermark, p.mode = 'deleted') AS deleted, countIf(p.mode = 'deleted') AS complete_deleted
+                    maxIf(p.watermark, p.mode = 'deleted') AS deleted, countIf(p.mode = 'deleted') AS complete_deleted,
+                    argMaxIf(p.cursor, (p.watermark, p.started), p.cursor != '') AS cursor
                  FROM passes AS p WHERE p.outcome = 'complete' AND p.stored_at <= fromUnixTimestamp64Micro(?, 'UTC') GROUP BY cloud, list",
             )
             .bind(micros(as_of));

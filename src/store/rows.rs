@@ -240,6 +240,7 @@ pub(super) struct PassRow {
     bytes: u64,
     error: String,
     collector: String,
+    cursor: String,
 }
 
 impl From<&Pass> for PassRow {
@@ -271,6 +272,7 @@ impl From<&Pass> for PassRow {
             bytes: p.bytes,
             error: p.error.clone(),
             collector: p.collector.clone(),
+            cursor: p.cursor.clone(),
         }
     }
 }
@@ -313,6 +315,7 @@ impl PassRow {
             bytes: self.bytes,
             error: self.error,
             collector: self.collector,
+            cursor: self.cursor,
         })
     }
 }

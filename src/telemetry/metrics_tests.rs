@@ -24,6 +24,7 @@ fn pass(list: &str, outcome: Outcome, started: i64, took: i64) -> Pass {
         bytes: 1_000,
         error: String::new(),
         collector: "host-1".into(),
+        cursor: String::new(),
     }
 }
 

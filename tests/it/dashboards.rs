@@ -339,6 +339,7 @@ async fn seed(store: &Store) {
             bytes: 100,
             error: String::new(),
             collector: "test".into(),
+            cursor: String::new(),
         }
     };
     let passes = vec![read(Outcome::Complete, 20), read(Outcome::Failed, 21)];

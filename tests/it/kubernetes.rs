@@ -449,6 +449,34 @@ async fn whoever_starts_anew_says_since_when_nobody_watched() {
 }
 
 #[tokio::test]
+async fn whoever_starts_anew_goes_on_where_the_last_pass_ended() {
+    let mut cluster = Cluster::start(&["pods"]).await;
+    let first = cluster.complete(PassMode::Full).await;
+    assert_eq!(first.cursor, "5000");
+    let mut memory = cluster.memory("pods", first.watermark);
+    memory.cursors.insert("pods".to_owned(), first.cursor);
+    cluster.later(120);
+    for (kind, object) in recorded_events() {
+        cluster.world.lock().unwrap().happens("pods", kind, object);
+    }
+    cluster.restart("pods", &memory);
+    let again = cluster.complete(PassMode::Full).await;
+    assert_eq!((again.error.as_str(), again.cursor.as_str()), ("", "5012"));
+    // It came and went while nobody was there, and is known nevertheless.
+    let (from, to) = life(&cluster.pod("blink2"));
+    assert_eq!(
+        (from, to),
+        (ts("2026-11-23T08:54:53Z"), Some(ts("2026-11-23T08:54:56Z")))
+    );
+    assert!(
+        cluster.timelines(kind::WATCH)["pods"]
+            .spans(Aspect::State)
+            .iter()
+            .all(|s| s.value.is_some())
+    );
+}
+
+#[tokio::test]
 async fn another_cluster_behind_the_address_ends_nothing() {
     let mut cluster = Cluster::start(&["pods"]).await;
     cluster.complete(PassMode::Full).await;

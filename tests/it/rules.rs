@@ -157,6 +157,7 @@ fn filled() -> Metrics {
         bytes: 1,
         error: String::new(),
         collector: "h/1".into(),
+        cursor: String::new(),
     });
     m.unexplained("a", 1);
     m.slo_events("server-boot", "acme", 1, 0);

@@ -140,7 +140,11 @@ impl Kubernetes {
             .and_then(|o| o.get(CLUSTER));
         let shown = known.and_then(|k| k.sighted.get(&Aspect::Attributes)?.value.known());
         self.cluster = shown.and_then(|k| k.attrs.get(attr::UID).cloned());
-        self.cursor = None;
+        self.cursor = self
+            .memory
+            .cursors
+            .get(self.what.list)
+            .and_then(|c| c.parse().ok());
     }
 
     /// A person vouches for these lists.
@@ -165,6 +169,7 @@ impl Kubernetes {
                 Err(Lost::Fault(fault)) => Err(fault),
                 Ok(()) => Ok(()),
             };
+            run.goes_on_at(self.cursor.map_or_else(String::new, |c| c.to_string()));
             passes.push(finish(&mut self.memory, run, result).await);
             if self.cursor.is_some() {
                 return passes;
@@ -183,6 +188,7 @@ impl Kubernetes {
         if result.is_err() {
             self.cursor = None;
         }
+        run.goes_on_at(self.cursor.map_or_else(String::new, |c| c.to_string()));
         passes.push(finish(&mut self.memory, run, result).await);
         passes
     }
