@@ -101,7 +101,7 @@ async fn a_zone_becomes_usage_of_those_who_pay() {
         sums.get(&(tenant.into(), meter.into(), class.into()))
             .copied()
     };
-    assert_eq!(of("acme-ab", "object.requests", "write"), Some(30));
+    assert_eq!(of("acme-ab", "object.requests", "write"), Some(31));
     assert_eq!(of("acme-ab", "object.bytes_in", ""), Some(26_414_590));
     assert_eq!(
         of("acme-ab", "object.capacity", "STANDARD"),
