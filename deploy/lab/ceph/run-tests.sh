@@ -39,7 +39,7 @@ stop() {
 # Until lists have a complete pass that began later: those of RGW by its clock, those of the cluster by ours.
 reached() { # RGW's time, how many lists
   local t=$SECONDS ours
-  ours=$(date +%s)
+  ours=$(($(date +%s) + 1))  # a pass that began within this very second may have been too early
   until curl -fsS "http://$http/metrics" 2>/dev/null | awk -v theirs="$1" -v ours="$ours" -v lists="$2" '
     /^plimsoll_pass_watermark_timestamp_seconds\{/ && /list="(usage_log|buckets)"/ && $NF > theirs { n++ }
     lists > 2 && /^plimsoll_pass_watermark_timestamp_seconds\{/ && /list="(rbd_images|subvolumes|ceph_pools)"/ && $NF > ours { n++ }
