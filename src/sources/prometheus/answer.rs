@@ -63,7 +63,8 @@ pub(super) fn expression(feed: &Feed) -> String {
         SeriesOf::Query(query) => query.clone(),
         SeriesOf::Name(name) => {
             let matchers: Vec<String> = feed
-                .patterns()
+                .patterns
+                .iter()
                 .map(|(label, pattern)| format!("{label}=~\"{}\"", quoted(pattern)))
                 .collect();
             format!("{name}{{{}}}", matchers.join(","))

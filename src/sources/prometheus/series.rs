@@ -29,6 +29,8 @@ pub(super) struct Feed {
     /// Name of the samples, or the expression.
     pub(super) of: SeriesOf,
     matches: Vec<(String, Regex)>,
+    /// The same as they are written.
+    pub(super) patterns: BTreeMap<String, String>,
     /// The meter that it feeds.
     pub(super) meter: String,
     /// For how many seconds a gauge's value holds; a counter has none.
@@ -94,6 +96,7 @@ impl Feed {
         Ok(Self {
             of: metric.of.clone(),
             matches: matches.collect::<Result<_, _>>()?,
+            patterns: metric.matches.clone(),
             meter: metric.meter.clone(),
             holds_s: metric.is_gauge.then_some(i64::from(metric.holds_s)),
             scale: metric.scale.clone(),
@@ -125,13 +128,6 @@ impl Feed {
         self.matches.iter().all(|(label, pattern)| {
             pattern.is_match(labels.get(label.as_str()).map_or("", AsRef::as_ref))
         })
-    }
-
-    /// The patterns of labels, as they are applied.
-    pub(super) fn patterns(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.matches
-            .iter()
-            .map(|(label, p)| (label.as_str(), p.as_str()))
     }
 
     /// What a series showed; `feed` is this feed's place.
