@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+pub mod credits;
 pub mod delivery;
 mod leaf;
 mod openslo;
@@ -27,7 +28,7 @@ mod yaml;
 
 pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
-pub use schema::{price_book_schema, schema};
+pub use schema::{credits_schema, price_book_schema, schema};
 pub use types::{
     Config, Credentials, Delivery, Http, MeterRules, Metering, Notifications, OpenStack, Secret,
     Slos, Source, Store, StoreAt,

@@ -322,6 +322,8 @@ pub(super) struct Listed {
 pub(super) struct Prices {
     /// The price book, a YAML file.
     pub(super) book: PathBuf,
+    /// Outages that are not charged and credits, a YAML file. Default: none.
+    pub(super) credits: Option<PathBuf>,
 }
 
 /// Where the program listens.

@@ -3,9 +3,11 @@
 use super::{
     book,
     checker::Checker,
+    credits,
     problem::Path,
     raw,
     types::{Http, Metering, Store, StoreAt},
+    yaml,
 };
 use crate::domain::{
     Meter, Meters, PriceBook,
@@ -185,8 +187,19 @@ pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option
         );
         return None;
     }
-    let (book, problems) = book::judge(&file, Some(zone));
+    let (mut book, problems) = book::judge(&file, Some(zone));
     c.problems.extend(problems);
+    if let (Some(name), Some(book)) = (&raw.credits, &mut book) {
+        let file = c.beside(name);
+        match yaml::read_text(&file) {
+            Ok(text) => {
+                let problems = credits::judge(&file, &text, zone, book);
+                c.problems.extend(problems);
+                book.credits_text = text;
+            }
+            Err(problem) => c.problems.push(problem),
+        }
+    }
     book
 }
 

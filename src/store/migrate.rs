@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 /// Migrations by version, from 1 without gaps. Never edited once released: the store remembers their hashes.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_facts",
         include_str!("../../schemas/clickhouse/0001_facts.sql"),
@@ -14,6 +14,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         "0002_usage",
         include_str!("../../schemas/clickhouse/0002_usage.sql"),
+    ),
+    (
+        "0003_closings",
+        include_str!("../../schemas/clickhouse/0003_closings.sql"),
     ),
 ];
 
