@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast build bench lab-openstack lint setup engine
+.PHONY: help run test test-fast build bench lab-openstack lab-ceph lint setup engine
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ bench: setup engine ## Benchmarks; figures in target/bench.json
 
 lab-openstack: setup engine ## A real OpenStack on this machine, seeded while plimsoll collects; then the tests against it
 	@deploy/lab/openstack/run-tests.sh
+
+lab-ceph: setup engine ## A real Ceph on this machine, seeded while plimsoll collects; then the tests against it
+	@deploy/lab/ceph/run-tests.sh
 
 lint: setup ## Formatting, clippy, rustdoc and shell scripts: no warning passes
 	@deploy/setup/lint.sh

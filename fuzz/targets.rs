@@ -6,7 +6,10 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
-    sources::{events, openstack::fuzzed as openstack},
+    sources::{
+        ceph::fuzzed as ceph, events, kubernetes::fuzzed as kubernetes,
+        openstack::fuzzed as openstack, prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
+    },
     spool,
 };
 use std::path::Path;
@@ -39,6 +42,25 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("share", |bytes| openstack::item("shares", bytes)),
     ("account", openstack::account),
     ("inventories", openstack::inventories),
+    ("rgw_usage", rgw::usage),
+    ("rgw_bucket", rgw::bucket),
+    ("rgw_names", rgw::names),
+    ("ceph_images", ceph::images),
+    ("ceph_subvolume", ceph::subvolume),
+    ("ceph_cluster", ceph::cluster),
+    ("k8s_quantity", kubernetes::quantity),
+    ("k8s_pod", |bytes| kubernetes::object("pods", bytes)),
+    ("k8s_namespace", |bytes| {
+        kubernetes::object("namespaces", bytes)
+    }),
+    ("k8s_node", |bytes| kubernetes::object("nodes", bytes)),
+    ("k8s_claim", |bytes| {
+        kubernetes::object("persistentvolumeclaims", bytes)
+    }),
+    ("k8s_volume", |bytes| {
+        kubernetes::object("persistentvolumes", bytes)
+    }),
+    ("k8s_service", |bytes| kubernetes::object("services", bytes)),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),
@@ -46,6 +68,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("price_book", price_book),
     ("scenario", scenario),
     ("exposition", exposition),
+    ("metrics_page", prometheus::page),
+    ("metrics_answer", prometheus::answer),
     ("number", number),
 ];
 

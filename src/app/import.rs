@@ -172,6 +172,7 @@ async fn keep(parts: &Parts, by_source: BTreeMap<String, Vec<Line>>, now: Ts) ->
             bytes: 0,
             error: String::new(),
             collector,
+            cursor: String::new(),
         };
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {

@@ -48,7 +48,10 @@ pub(super) async fn pump(
                 batch.append(more.batch);
                 waiting.extend(more.kept);
             }
-            scopes |= batch.facts.iter().any(|f| f.key.kind == kind::PROJECT);
+            scopes |= batch
+                .facts
+                .iter()
+                .any(|f| kind::SCOPES.contains(&f.key.kind.as_str()));
             resources.extend(batch.facts.iter().map(|f| f.key.clone()));
             keep(spool, &batch).await;
             for told in waiting {
@@ -65,6 +68,9 @@ pub(super) async fn pump(
     }
     if let Some(told) = source.told() {
         metrics.notifications(source.name(), told.used, told.ignored, told.poison);
+    }
+    if let Some(samples) = source.samples() {
+        metrics.samples(source.name(), samples.read, samples.unread);
     }
     touched.passes = passes;
     touched.resources = resources;

@@ -129,7 +129,7 @@ async fn measure(parts: &Parts, rules: &Rules, counted: &mut Counted) -> Result<
     parts
         .metrics
         .unattributed_scopes(computed.unattributed.len());
-    for (source, n) in &computed.unexplained {
+    for (source, n) in &computed.differences.counts {
         parts
             .metrics
             .unexplained(source, usize::try_from(*n).unwrap_or(usize::MAX));

@@ -195,6 +195,7 @@ async fn source_loop(
 
 /// Reads one share of a source for ever, in a rhythm of its own.
 async fn reader_loop(parts: &Parts, mut reader: Source, touched: &mpsc::Sender<pump::Touched>) {
+    tokio::time::sleep(reader.offset()).await;
     let mut next_full = Instant::now();
     loop {
         let began = Instant::now();

@@ -5,7 +5,7 @@
 
 mod rules;
 
-use crate::domain::{Known, Owner, OwnerSpan, Span, Tenancy, Ts, tenancy::attr};
+use crate::domain::{Known, Owner, OwnerSpan, Span, Tenancy, Ts, fact::attr::UID, tenancy::attr};
 use rules::Compiled;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,9 +59,24 @@ impl<'a> Scope<'a> {
         self.attr(attr::TAGS).unwrap_or_default().lines()
     }
 
+    /// True of a Kubernetes namespace, which alone has a UID beside its id: that is its name.
+    fn is_namespace(&self) -> bool {
+        self.attr(UID).is_some()
+    }
+
+    /// For people, with its kind.
+    fn called(&self) -> String {
+        if self.is_namespace() {
+            format!("namespace {}", self.id)
+        } else {
+            format!("project {}", self.title())
+        }
+    }
+
     /// For people: `domain/name (id)`.
     fn title(&self) -> String {
         match self.known {
+            Some(_) if self.is_namespace() => self.called(),
             Some(k) => format!(
                 "{}/{} ({})",
                 self.domains().next().unwrap_or("?"),
@@ -178,8 +193,13 @@ impl Attribution {
         });
         decided.unwrap_or_else(|| Owner::Unattributed {
             reason: format!(
-                "no rule applies to {}: give the project a tag, or add a rule or a list entry for it under `tenancy`",
-                scope.title()
+                "no rule applies to {}: give the {}, or add a rule or a list entry for it under `tenancy`",
+                scope.title(),
+                if scope.is_namespace() {
+                    "namespace a label"
+                } else {
+                    "project a tag"
+                }
             ),
         })
     }

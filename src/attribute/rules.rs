@@ -4,7 +4,7 @@ use super::Scope;
 use crate::domain::{
     Owner, Ts,
     ownership::UNATTRIBUTED,
-    tenancy::{Listed, Rule},
+    tenancy::{Listed, Mark, Meaning, Rule},
 };
 use regex::{Captures, Regex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,44 @@ enum Kind {
         domain: Option<String>,
         answer: Answer,
     },
+    Mark {
+        mark: Mark,
+        name: String,
+        /// Absent: a value is a contract.
+        meaning: Option<Matched>,
+    },
+    Namespace(Matched),
     List(BTreeMap<String, Vec<Listed>>),
+}
+
+/// A pattern, and what it answers.
+#[derive(Debug, Clone)]
+struct Matched {
+    pattern: String,
+    regex: Regex,
+    answer: Answer,
+}
+
+impl Matched {
+    fn new(number: usize, meaning: &Meaning) -> Result<Self, BadTenancy> {
+        let regex = anchored(number, &meaning.pattern)?;
+        let answer = Answer {
+            tenant: meaning.tenant.clone(),
+            contract: meaning.contract.clone(),
+        };
+        answer.check_groups(number, &meaning.pattern, regex.captures_len() - 1)?;
+        Ok(Self {
+            pattern: meaning.pattern.clone(),
+            regex,
+            answer,
+        })
+    }
+
+    fn answer(&self, word: &str) -> Option<Answer> {
+        self.regex
+            .captures(word)
+            .map(|groups| self.answer.expand(&groups))
+    }
 }
 
 /// What a rule says: a tenant and a contract, or only the contract.
@@ -108,6 +145,15 @@ impl Compiled {
                     answer,
                 }
             }
+            Rule::NamespaceMark { mark, name, value } => Kind::Mark {
+                mark: *mark,
+                name: name.clone(),
+                meaning: value
+                    .as_ref()
+                    .map(|m| Matched::new(number, m))
+                    .transpose()?,
+            },
+            Rule::NamespaceName(meaning) => Kind::Namespace(Matched::new(number, meaning)?),
             Rule::List(entries) => {
                 let mut by_scope: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
                 for entry in entries {
@@ -129,7 +175,7 @@ impl Compiled {
     ) -> impl Iterator<Item = Ts> + 'a {
         let list = match &self.kind {
             Kind::List(list) => Some(list),
-            Kind::Tag { .. } | Kind::Domain { .. } | Kind::Name { .. } => None,
+            _ => None,
         };
         let entries = list
             .into_iter()
@@ -172,10 +218,32 @@ impl Compiled {
                 let here = domain.as_ref().is_none_or(|d| scope.in_domain(d));
                 let found = scope
                     .known
-                    .filter(|_| here)
+                    .filter(|_| here && !scope.is_namespace())
                     .and_then(|k| regex.captures(&k.label));
                 found
                     .map(|groups| answer.expand(&groups))
+                    .into_iter()
+                    .collect()
+            }
+            Kind::Mark {
+                mark,
+                name,
+                meaning,
+            } => {
+                let value = scope.attr(&mark.attr(name)).map(str::trim);
+                let answer = value.and_then(|value| match meaning {
+                    Some(matched) => matched.answer(value),
+                    None => Some(Answer {
+                        tenant: tenant_of(value, contracts),
+                        contract: value.to_owned(),
+                    }),
+                });
+                answer.into_iter().collect()
+            }
+            Kind::Namespace(matched) => {
+                let known = scope.known.filter(|_| scope.is_namespace());
+                known
+                    .and_then(|k| matched.answer(&k.label))
                     .into_iter()
                     .collect()
             }
@@ -226,7 +294,7 @@ impl Compiled {
             }
         };
         Owner::Unattributed {
-            reason: format!("{} {problem} (project {})", self.title(), scope.title()),
+            reason: format!("{} {problem} ({})", self.title(), scope.called()),
         }
     }
 
@@ -236,6 +304,10 @@ impl Compiled {
             Kind::Tag { prefix } => format!("rule {n} (project tag `{prefix}`)"),
             Kind::Domain { domain, .. } => format!("rule {n} (domain `{domain}`)"),
             Kind::Name { pattern, .. } => format!("rule {n} (project name `{pattern}`)"),
+            Kind::Mark { mark, name, .. } => {
+                format!("rule {n} (namespace {} `{name}`)", mark.as_str())
+            }
+            Kind::Namespace(m) => format!("rule {n} (namespace name `{}`)", m.pattern),
             Kind::List(_) => format!("rule {n} (list)"),
         }
     }
@@ -243,9 +315,7 @@ impl Compiled {
     fn leave_one(&self) -> &'static str {
         match &self.kind {
             Kind::Tag { .. } => "leave one of the tags on the project",
-            Kind::Domain { .. } | Kind::Name { .. } | Kind::List(_) => {
-                "let one of the entries end before the other begins"
-            }
+            _ => "let one of the entries end before the other begins",
         }
     }
 }
@@ -286,12 +356,10 @@ impl Answer {
     fn title(&self, kind: &Kind) -> String {
         match kind {
             Kind::Tag { .. } => format!("contract `{}`", self.contract),
-            Kind::Domain { .. } | Kind::Name { .. } | Kind::List(_) => {
-                format!(
-                    "tenant `{}` under contract `{}`",
-                    self.tenant, self.contract
-                )
-            }
+            _ => format!(
+                "tenant `{}` under contract `{}`",
+                self.tenant, self.contract
+            ),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tests of attribution.
 
 use super::*;
-use crate::domain::tenancy::{Listed, Rule};
+use crate::domain::tenancy::{Listed, Mark, Meaning, Rule};
 use proptest::prelude::*;
 
 fn at(s: i64) -> Ts {
@@ -360,4 +360,124 @@ proptest! {
             }
         }
     }
+}
+
+fn namespace(start: i64, name: &str, labels: &[(&str, &str)], requester: &str) -> Span {
+    let marks = labels
+        .iter()
+        .map(|(n, v)| (format!("{}{n}", attr::LABEL), (*v).to_owned()));
+    let requester = (
+        format!("{}openshift.io/requester", attr::ANNOTATION),
+        requester.to_owned(),
+    );
+    let known = Known {
+        label: name.to_owned(),
+        attrs: marks
+            .chain([requester, (UID.to_owned(), format!("uid-{start}"))])
+            .collect(),
+        ..Known::default()
+    };
+    Span {
+        value: Some(known),
+        ..project(start, name, &[])
+    }
+}
+
+#[test]
+fn namespaces_find_their_owners_by_labels_annotations_and_names() {
+    let meaning = |pattern: &str, tenant: &str, contract: &str| Meaning {
+        pattern: pattern.into(),
+        tenant: tenant.into(),
+        contract: contract.into(),
+    };
+    let rules = vec![
+        Rule::NamespaceMark {
+            mark: Mark::Label,
+            name: "example.com/contract".into(),
+            value: None,
+        },
+        Rule::NamespaceMark {
+            mark: Mark::Label,
+            name: "tenant".into(),
+            value: Some(meaning("(acme|globex)", "$1-ab", "CO-$1")),
+        },
+        Rule::NamespaceMark {
+            mark: Mark::Annotation,
+            name: "openshift.io/requester".into(),
+            value: Some(meaning(r".*@fjord\.example", "fjord", "CO-fjord")),
+        },
+        // It is about projects alone, though the pattern matches.
+        name("kube-.*", "wrong", "wrong"),
+        Rule::NamespaceName(meaning("(kube|openshift)-.*", "platform", "CO-0")),
+    ];
+    let rules = Attribution::new(&Tenancy {
+        rules,
+        contracts: BTreeMap::new(),
+    })
+    .unwrap();
+    let owner = |span: &Span| {
+        let id = span.value.as_ref().unwrap().label.clone();
+        let owners = rules.owners("okd", &id, std::slice::from_ref(span), at(0), at(10));
+        match &owners[0].owner {
+            Owner::Tenant { tenant, contract } => format!("{tenant} {contract}"),
+            Owner::Unattributed { reason } => format!("! {reason}"),
+        }
+    };
+    assert_eq!(
+        owner(&namespace(
+            0,
+            "a",
+            &[("example.com/contract", "CO-7"), ("tenant", "acme")],
+            ""
+        )),
+        "CO-7 CO-7"
+    );
+    assert_eq!(
+        owner(&namespace(
+            0,
+            "a",
+            &[("tenant", "acme")],
+            "bo@fjord.example"
+        )),
+        "acme-ab CO-acme"
+    );
+    assert_eq!(
+        owner(&namespace(
+            0,
+            "a",
+            &[("tenant", "other")],
+            "bo@fjord.example"
+        )),
+        "fjord CO-fjord"
+    );
+    assert_eq!(
+        owner(&namespace(0, "kube-system", &[], "")),
+        "platform CO-0"
+    );
+    assert_eq!(
+        owner(&namespace(0, "default", &[], "")),
+        "! no rule applies to namespace default: give the namespace a label, or add a rule or a list entry for it under `tenancy`"
+    );
+    let no_contract = namespace(0, "a", &[("example.com/contract", " ")], "");
+    assert_eq!(
+        owner(&no_contract),
+        "! rule 1 (namespace label `example.com/contract`) names no contract: write it after the prefix, or into the rule (namespace a)"
+    );
+    // Made anew under the same name, by another tenant: from then on it is theirs.
+    let spans = [
+        namespace(0, "a", &[("tenant", "acme")], ""),
+        namespace(5, "a", &[("tenant", "globex")], ""),
+    ];
+    let owners = rules.owners("okd", "a", &spans, at(0), at(10));
+    let told: Vec<_> = owners
+        .iter()
+        .map(|o| (o.start, o.owner.contract().to_owned()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (at(0), "CO-acme".to_owned()),
+            (at(5), "CO-globex".to_owned())
+        ]
+    );
 }

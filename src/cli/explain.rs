@@ -3,11 +3,11 @@
 use super::{args::TextFormat, bill::Shown};
 use crate::{
     domain::{
-        Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow,
+        Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
         bill::{Bill, Line},
         fact::kind,
         money::{exact_text, units_to_text},
-        usage::{Piece, UsageRowJson, readable},
+        usage::{Basis, Piece, UsageRowJson, readable},
     },
     fold::{self, measure},
     periods::usage::{self, Rules, UsageError},
@@ -71,7 +71,7 @@ async fn gather(
         kinds: vec![row.kind.clone()],
         cloud: Some(row.source.clone()),
         resources: vec![row.resource.clone()],
-        ..FactQuery::all(as_of)
+        ..FactQuery::all(as_of).readings_of(&month)
     };
     let mut facts = Vec::new();
     let mut stream = store.resources(&query).await?;
@@ -229,26 +229,8 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         )?,
     }
     writeln!(out, "\nWhat counts (clipped to the month)")?;
-    let limit = e.month.to.min(e.watermark.unwrap_or(Ts::MIN));
     for p in &e.pieces {
-        let (start, end) = (
-            p.start.max(e.month.from),
-            p.end.unwrap_or(Ts::MAX).min(limit),
-        );
-        let seconds = (end.second() - start.second()).max(0);
-        if p.observed {
-            let product = i128::from(p.level) * i128::from(seconds);
-            writeln!(
-                out,
-                "  {start} .. {end}  level {} x {seconds} s = {product}",
-                p.level
-            )?;
-        } else {
-            writeln!(
-                out,
-                "  {start} .. {end}  not observed: expected {seconds} s, counted 0"
-            )?;
-        }
+        counted(p, e, out)?;
     }
     writeln!(out, "\nSpans")?;
     for (aspect, spans) in &e.timeline.aspects {
@@ -276,11 +258,7 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
     }
     writeln!(out, "\nFacts")?;
     for f in &e.facts {
-        let label = match &f.fact.value {
-            crate::domain::Value::Known(k) => k.label.as_str(),
-            crate::domain::Value::Unknown => "(changed)",
-            crate::domain::Value::Gone => "(gone)",
-        };
+        let label = said(&f.fact.value);
         writeln!(
             out,
             "  {}  {:<10} {:<8} at {} seen {}  {label}  pass {}  raw {}",
@@ -320,6 +298,49 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// One piece: what it adds, and how.
+fn counted(p: &Piece, e: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    let start = p.start.max(e.month.from);
+    let end = p.end.unwrap_or(Ts::MAX).min(match p.basis {
+        Basis::Held => e.month.to.min(e.watermark.unwrap_or(Ts::MIN)),
+        Basis::Told | Basis::Amount => e.month.to,
+    });
+    let seconds = (end.second() - start.second()).max(0);
+    let gap = if p.observed { "" } else { "not observed: " };
+    match p.basis {
+        // Whole, in the month in which it begins.
+        Basis::Amount if p.start < e.month.from => {
+            writeln!(out, "  {start} .. {end}  {gap}counted before")
+        }
+        Basis::Amount => writeln!(out, "  {start} .. {end}  {gap}counted {}", p.level),
+        Basis::Held | Basis::Told if p.observed => {
+            let product = i128::from(p.level) * i128::from(seconds);
+            writeln!(
+                out,
+                "  {start} .. {end}  level {} x {seconds} s = {product}",
+                p.level
+            )
+        }
+        Basis::Held | Basis::Told => writeln!(
+            out,
+            "  {start} .. {end}  {gap}expected {seconds} s, counted 0"
+        ),
+    }
+}
+
+/// What a fact says, in a few words.
+fn said(value: &Value) -> String {
+    match value {
+        Value::Known(k) if k.levels.keys().any(|name| name.contains('.')) => {
+            let levels: Vec<String> = k.levels.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            format!("{} {}", k.label, levels.join(" "))
+        }
+        Value::Known(k) => k.label.clone(),
+        Value::Unknown => "(changed)".to_owned(),
+        Value::Gone => "(gone)".to_owned(),
+    }
 }
 
 /// Prints what a line of a bill is made of: its price, its arithmetic, and the usage rows behind it.

@@ -125,7 +125,8 @@ impl Checker<'_> {
         }
     }
 
-    fn secret_file(&mut self, path: &Path, file: &FilePath) -> Option<Secret> {
+    /// The secret that a file holds.
+    pub(super) fn secret_file(&mut self, path: &Path, file: &FilePath) -> Option<Secret> {
         let text = self.text_file(path, file, SECRET_MAX)?;
         let secret = text
             .strip_suffix('\n')

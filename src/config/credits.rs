@@ -100,7 +100,12 @@ pub(super) fn judge(file: &FilePath, text: &str, zone: Tz, book: &mut PriceBook)
 ///
 /// # Errors
 /// All problems at once, with `name` in place of a file.
-pub fn from_text(name: &str, text: &str, zone: Tz, book: &mut PriceBook) -> Result<(), Vec<Problem>> {
+pub fn from_text(
+    name: &str,
+    text: &str,
+    zone: Tz,
+    book: &mut PriceBook,
+) -> Result<(), Vec<Problem>> {
     // There was no file then.
     if text.is_empty() {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Values that are text with a form: how each is read, and how the schema describes it.
 
-use crate::domain::{Ts, money};
+use crate::domain::{self, Ts, money};
 use chrono::{NaiveDate, TimeZone as _};
 use chrono_tz::Tz;
 use regex::Regex;
@@ -31,7 +31,7 @@ macro_rules! leaf {
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
                 // Sizes and prices may be bare numbers; they are read as the text they were written as.
-                let kinds: &[&str] = if matches!($format, "size" | "decimal") { &["string", "number"] } else { &["string"] };
+                let kinds: &[&str] = if matches!($format, "size" | "decimal" | "factor") { &["string", "number"] } else { &["string"] };
                 json_schema!({
                     "type": kinds,
                     "format": concat!("plimsoll-", $format),
@@ -111,6 +111,13 @@ leaf!(
     decimal
 );
 leaf!(
+    Factor(String),
+    "factor",
+    "A decimal number above zero, exactly as written; an exponent may stand behind it.",
+    ["1e6", "0.001", "1024"],
+    factor
+);
+leaf!(
     EnvName(String),
     "env-name",
     "The name of an environment variable.",
@@ -132,6 +139,7 @@ pub(super) fn check(format: &str, text: &str) -> Result<(), String> {
         Some("time-zone") => Zone::try_from(own(text)).map(drop),
         Some("listen") => Listen::try_from(own(text)).map(drop),
         Some("decimal") => Decimal::try_from(own(text)).map(drop),
+        Some("factor") => Factor::try_from(own(text)).map(drop),
         Some("env-name") => EnvName::try_from(own(text)).map(drop),
         _ => Ok(()),
     }
@@ -294,6 +302,17 @@ fn decimal(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn factor(text: &str) -> Result<String, String> {
+    let number = domain::Decimal::parse(text).map_err(|e| e.to_string())?;
+    let zero = domain::Decimal::parse("0").map_err(|e| e.to_string())?;
+    if text.len() > 40 || number <= zero {
+        return Err(format!(
+            "`{text}` is not a number above zero of at most 40 characters"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 fn env_name(text: &str) -> Result<String, String> {
     let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     // The text is not repeated: it may be the secret itself.
@@ -343,6 +362,7 @@ shown_as_text! {
     Zone: |z| z.0.name().to_owned();
     Listen: |l| l.0.to_string();
     Decimal: |d| d.0.clone();
+    Factor: |f| f.0.clone();
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod checker;
 mod clouds;
 pub mod credits;
 pub mod delivery;
+mod kubeconfig;
 mod leaf;
 mod openslo;
 mod problem;
@@ -30,8 +31,9 @@ pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{credits_schema, price_book_schema, schema};
 pub use types::{
-    Config, Credentials, Delivery, Http, MeterRules, Metering, Notifications, OpenStack, Secret,
-    Slos, Source, Store, StoreAt,
+    Account, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin, Kubernetes, MeterRules,
+    Metering, Metric, MetricOwner, MetricsFrom, MetricsServer, Notifications, OpenStack,
+    Prometheus, Rgw, Secret, SeriesOf, Slos, Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -137,10 +139,14 @@ fn sections(
         .filter_map(|s| s.0.as_ref())
         .map(|s| s.name().to_owned())
         .collect();
-    let sources = sources::sources(c, raw.sources);
     let meters = c
         .part(raw.meters, &top.key("meters"))
         .map(|m| sections::meters(c, m));
+    let known = sources::Known {
+        meters: meters.as_ref().map(|m| m.declared.as_slice()),
+        sources: &names,
+    };
+    let sources = sources::sources(c, raw.sources, known);
     let zone = meters.as_ref().map_or(chrono_tz::UTC, |m| m.time_zone);
     let tenancy = c
         .part(raw.tenancy, &top.key("tenancy"))

@@ -1,22 +1,32 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod ceph;
 mod delivery;
+mod kubernetes;
 mod meters;
 mod notifications;
 mod openstack;
+mod prometheus;
+mod rgw;
+mod tenancy;
 
+pub(super) use ceph::{Ceph, CephPart};
 pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
     Lines as ProfileLines, RawColumn, RawProfile,
 };
+pub(super) use kubernetes::Kubernetes;
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
+pub(super) use rgw::Rgw;
+pub(super) use tenancy::{Listed, Rule, Tenancy};
 
-use super::leaf::{Bytes, EnvName, Listen, Moment, Pattern, Seconds, WebUrl, Zone};
+use super::leaf::{Bytes, EnvName, Listen, Moment, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
-use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr, path::PathBuf};
+use std::{borrow::Cow, net::Ipv4Addr, path::PathBuf};
 
 /// A part that may have been refused; its problems are known then, and the rest can still be judged.
 #[derive(Debug, Clone)]
@@ -208,6 +218,14 @@ pub(super) struct FromFile {
 pub(super) enum Source {
     /// An OpenStack region.
     OpenStack(Box<OpenStack>),
+    /// A Ceph cluster.
+    Ceph(Box<Ceph>),
+    /// A Kubernetes cluster.
+    Kubernetes(Box<Kubernetes>),
+    /// A zone of Ceph's object gateways.
+    Rgw(Box<Rgw>),
+    /// Metrics in the formats of Prometheus.
+    Prometheus(Box<Prometheus>),
 }
 
 impl Source {
@@ -215,105 +233,12 @@ impl Source {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::OpenStack(s) => &s.name,
+            Self::Ceph(s) => &s.name,
+            Self::Kubernetes(s) => &s.name,
+            Self::Rgw(s) => &s.name,
+            Self::Prometheus(s) => &s.name,
         }
     }
-}
-
-/// Who pays.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Tenancy {
-    /// Contract to tenant. Where it is empty, a contract's tenant is named like the contract; otherwise a contract that is not in it is nobody's.
-    pub(super) contracts: BTreeMap<String, String>,
-    /// In order: the first that applies to a project decides. What none applies to is shown as `unattributed`. Default: `[{project_tag: "contract:"}]`.
-    pub(super) rules: Vec<Part<Rule>>,
-}
-
-impl Default for Tenancy {
-    fn default() -> Self {
-        let tag = Rule::ProjectTag(ByTag {
-            project_tag: "contract:".to_owned(),
-        });
-        Self {
-            contracts: BTreeMap::new(),
-            rules: vec![Part(Some(tag))],
-        }
-    }
-}
-
-/// One rule.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(example = &serde_json::json!({"project_tag": "contract:"}), example = &serde_json::json!({"domain": "acme", "tenant": "acme-ab", "contract": "CO-001"}))]
-pub(super) enum Rule {
-    /// By a project's tag.
-    ProjectTag(ByTag),
-    /// By the domain.
-    Domain(ByDomain),
-    /// By the project's name.
-    ProjectName(ByName),
-    /// By a dated list.
-    List(ByList),
-}
-
-/// Projects by their tag.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ByTag {
-    /// A project tag that begins with this: the rest is the contract. Two of them on one project, or an empty rest: nobody's.
-    pub(super) project_tag: String,
-}
-
-/// All projects of a domain.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ByDomain {
-    /// Name or id of the domain.
-    pub(super) domain: String,
-    /// The customer.
-    pub(super) tenant: String,
-    /// The terms.
-    pub(super) contract: String,
-}
-
-/// Projects by their name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ByName {
-    /// A regular expression that matches the whole name.
-    pub(super) project_name: Pattern,
-    /// Only in this domain (name or id). Default: in all.
-    pub(super) domain: Option<String>,
-    /// The customer; `$1` or `${name}` stands for a group of the expression, `$$` for a dollar.
-    pub(super) tenant: String,
-    /// The terms; likewise.
-    pub(super) contract: String,
-}
-
-/// Projects by a dated list.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ByList {
-    /// The entries. Two that hold at once with different answers: nobody's.
-    pub(super) list: Vec<Part<Listed>>,
-}
-
-/// An entry of a dated list.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Listed {
-    /// Project id, or `domain name/project name`.
-    pub(super) scope: String,
-    /// Only of this source. Default: of all.
-    pub(super) source: Option<String>,
-    /// The customer.
-    pub(super) tenant: String,
-    /// The terms.
-    pub(super) contract: String,
-    /// From this time on. Default: ever since.
-    pub(super) from: Option<Moment>,
-    /// Until this time, exclusive. Default: for good.
-    pub(super) to: Option<Moment>,
 }
 
 /// What it costs.

@@ -143,7 +143,7 @@ fn declared(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Declared>>, path: &Path
         let meter = Meter {
             name: raw.name,
             description: raw.description,
-            resources: vec![kind::IMPORTED.to_owned()],
+            resources: [kind::IMPORTED, kind::MEASURED].map(str::to_owned).into(),
             kind,
             level: None,
             unit: match kind {

@@ -1,12 +1,22 @@
 //! Judges sources, a file a kind.
 
+mod ceph;
+pub(super) mod kubernetes;
 pub(super) mod openstack;
+mod prometheus;
+mod rgw;
 
-use super::{checker::Checker, problem::Path, raw, types::Source};
+pub(super) use prometheus::Known;
+
+use super::{checker::Checker, leaf::Seconds, problem::Path, raw, types::Source};
 use std::collections::BTreeMap;
 
 /// Judges all sources. Those that cannot be used are left out; the problems say why.
-pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> Vec<Source> {
+pub(super) fn sources(
+    c: &mut Checker<'_>,
+    raw: Vec<raw::Part<raw::Source>>,
+    known: Known<'_>,
+) -> Vec<Source> {
     let path = Path::default().key("sources");
     if raw.is_empty() && c.sound(&path) {
         c.warn(
@@ -31,11 +41,40 @@ pub(super) fn sources(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Source>>) -> 
             );
         }
         names.entry(raw.name().to_owned()).or_insert(i);
-        sources.extend(match &raw {
+        let judged = match &raw {
             raw::Source::OpenStack(raw) => {
                 openstack::open_stack(c, raw, &path).map(Source::OpenStack)
             }
-        });
+            raw::Source::Ceph(raw) => ceph::ceph(c, raw, &path).map(Source::Ceph),
+            raw::Source::Kubernetes(raw) => {
+                kubernetes::kubernetes(c, raw, &path).map(Source::Kubernetes)
+            }
+            raw::Source::Rgw(raw) => rgw::rgw(c, raw, &path).map(Source::Rgw),
+            raw::Source::Prometheus(raw) => {
+                prometheus::prometheus(c, raw, known, &path).map(Source::Prometheus)
+            }
+        };
+        sources.extend(judged.map(|s| (path, s)));
     }
-    sources
+    ceph::counted_elsewhere(c, &sources);
+    rgw::apart(c, &sources);
+    sources.into_iter().map(|(_, s)| s).collect()
+}
+
+/// Says that a key is missing, unless it is there and was refused, which is known then.
+fn missing(c: &mut Checker<'_>, path: &Path, key: &str, hint: &str) {
+    if !c.root.has(&path.key(key)) {
+        c.error(&path.key(key), "is missing", hint);
+    }
+}
+
+/// Full lists are asked for no more often than changes.
+fn full_is_rarer(c: &mut Checker<'_>, changes: &Seconds, full: &Seconds, path: &Path) {
+    if full.0 < changes.0 {
+        c.error(
+            &path.key("full_interval"),
+            format!("{full} is shorter than `interval` ({changes})"),
+            "full lists are the rarer ones",
+        );
+    }
 }

@@ -2,14 +2,14 @@
 
 use super::{
     checker::Checker,
-    leaf::{Moment, anchored},
+    leaf::{Moment, Pattern, anchored},
     problem::Path,
     raw,
     shape::unknown_hint,
 };
 use crate::domain::{
     Tenancy, Ts,
-    tenancy::{Listed, Rule},
+    tenancy::{Listed, Mark, Meaning, Rule, attr::KEPT_ANNOTATIONS},
 };
 use chrono_tz::Tz;
 use regex::Regex;
@@ -69,21 +69,52 @@ fn rule(c: &mut Checker<'_>, raw: raw::Rule, context: &Context<'_>, path: &Path)
             }
         }
         raw::Rule::ProjectName(r) => {
-            let pattern = r.project_name.0;
-            if let Ok(regex) = Regex::new(&anchored(&pattern)) {
-                references(c, &regex, &r.tenant, &path.key("tenant"));
-                references(c, &regex, &r.contract, &path.key("contract"));
-            }
-            if !r.tenant.contains('$') && !r.contract.contains('$') {
-                agrees(c, &r.tenant, &r.contract, context, path);
-            }
+            let m = meaning(
+                c,
+                "project_name",
+                r.project_name,
+                (r.tenant, r.contract),
+                context,
+                path,
+            );
             Rule::ProjectName {
-                pattern,
+                pattern: m.pattern,
                 domain: r.domain,
-                tenant: r.tenant,
-                contract: r.contract,
+                tenant: m.tenant,
+                contract: m.contract,
             }
         }
+        raw::Rule::NamespaceLabel(r) => {
+            let value = values(c, r.value, (r.tenant, r.contract), context, path);
+            Rule::NamespaceMark {
+                mark: Mark::Label,
+                name: r.namespace_label,
+                value,
+            }
+        }
+        raw::Rule::NamespaceAnnotation(r) => {
+            let name = r.namespace_annotation;
+            if !name.starts_with(KEPT_ANNOTATIONS) {
+                let what = format!("`{name}` is not kept of namespaces");
+                let hint = format!(
+                    "annotations that begin with {KEPT_ANNOTATIONS} are; use a label for others"
+                );
+                c.error(&path.key("namespace_annotation"), what, hint);
+            }
+            Rule::NamespaceMark {
+                mark: Mark::Annotation,
+                name,
+                value: values(c, r.value, (r.tenant, r.contract), context, path),
+            }
+        }
+        raw::Rule::NamespaceName(r) => Rule::NamespaceName(meaning(
+            c,
+            "namespace_name",
+            r.namespace_name,
+            (r.tenant, r.contract),
+            context,
+            path,
+        )),
         raw::Rule::List(r) => {
             let path = path.key("list");
             let mut entries = Vec::new();
@@ -95,6 +126,58 @@ fn rule(c: &mut Checker<'_>, raw: raw::Rule, context: &Context<'_>, path: &Path)
             }
             contradictions(c, &entries, &path);
             Rule::List(entries.into_iter().map(|(_, entry)| entry).collect())
+        }
+    }
+}
+
+/// What the words that a pattern of a key matches stand for.
+fn meaning(
+    c: &mut Checker<'_>,
+    key: &str,
+    pattern: Pattern,
+    (tenant, contract): (String, String),
+    context: &Context<'_>,
+    path: &Path,
+) -> Meaning {
+    if let Ok(regex) = Regex::new(&anchored(&pattern.0)) {
+        references(c, key, &regex, &tenant, &path.key("tenant"));
+        references(c, key, &regex, &contract, &path.key("contract"));
+    }
+    if !tenant.contains('$') && !contract.contains('$') {
+        agrees(c, &tenant, &contract, context, path);
+    }
+    Meaning {
+        pattern: pattern.0,
+        tenant,
+        contract,
+    }
+}
+
+/// What the values of a mark stand for: all three keys, or none of them.
+fn values(
+    c: &mut Checker<'_>,
+    value: Option<Pattern>,
+    (tenant, contract): (Option<String>, Option<String>),
+    context: &Context<'_>,
+    path: &Path,
+) -> Option<Meaning> {
+    match (value, tenant, contract) {
+        (None, None, None) => None,
+        (Some(value), Some(tenant), Some(contract)) => Some(meaning(
+            c,
+            "value",
+            value,
+            (tenant, contract),
+            context,
+            path,
+        )),
+        _ => {
+            c.error(
+                path,
+                "has one of `value`, `tenant` and `contract` without the others",
+                "give all three, or none: then the value is the contract",
+            );
+            None
         }
     }
 }
@@ -124,7 +207,7 @@ fn agrees(c: &mut Checker<'_>, tenant: &str, contract: &str, context: &Context<'
 }
 
 /// Every `$1`, `$name` and `${name}` of a template must be a group of the expression.
-fn references(c: &mut Checker<'_>, regex: &Regex, template: &str, path: &Path) {
+fn references(c: &mut Checker<'_>, key: &str, regex: &Regex, template: &str, path: &Path) {
     let names: BTreeSet<&str> = regex.capture_names().flatten().collect();
     for reference in referenced(template) {
         let there = match reference.parse::<usize>() {
@@ -133,7 +216,7 @@ fn references(c: &mut Checker<'_>, regex: &Regex, template: &str, path: &Path) {
         };
         if !there {
             let what = format!(
-                "`${reference}` is no group of project_name, which has {}",
+                "`${reference}` is no group of {key}, which has {}",
                 regex.captures_len() - 1
             );
             c.error(path, what, "groups are `(...)`, counted from 1; write `${1}` before a letter or digit, `$$` for a dollar");

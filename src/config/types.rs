@@ -1,8 +1,18 @@
 //! The configuration, validated: what the other rooms are given.
 
+mod ceph;
+mod kubernetes;
 mod openstack;
+mod prometheus;
+mod rgw;
 
+pub use ceph::Ceph;
+pub use kubernetes::{Account, Ca, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use prometheus::{
+    HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
+};
+pub use rgw::Rgw;
 
 use super::Problem;
 use crate::domain::{
@@ -102,10 +112,22 @@ pub enum StoreAt {
 }
 
 /// A source.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and they are read once"
+)]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.
     OpenStack(OpenStack),
+    /// A Ceph cluster.
+    Ceph(Ceph),
+    /// A Kubernetes cluster.
+    Kubernetes(Kubernetes),
+    /// A zone of Ceph's object gateways.
+    Rgw(Rgw),
+    /// Metrics that are scraped, or asked of a server.
+    Prometheus(Prometheus),
 }
 
 impl Source {
@@ -114,6 +136,10 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::OpenStack(o) => &o.name,
+            Self::Ceph(c) => &c.name,
+            Self::Kubernetes(k) => &k.name,
+            Self::Rgw(r) => &r.name,
+            Self::Prometheus(p) => &p.name,
         }
     }
 }
@@ -124,6 +150,10 @@ impl Source {
     pub const fn interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.interval_s,
+            Self::Ceph(c) => c.interval_s,
+            Self::Kubernetes(k) => k.interval_s,
+            Self::Rgw(r) => r.interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -132,6 +162,11 @@ impl Source {
     pub const fn inventory_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
+            Self::Ceph(c) => c.interval_s,
+            // Whatever it lists it also watches.
+            Self::Kubernetes(k) => k.interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 
@@ -140,6 +175,10 @@ impl Source {
     pub const fn full_interval_s(&self) -> u32 {
         match self {
             Self::OpenStack(o) => o.full_interval_s,
+            Self::Ceph(c) => c.interval_s,
+            Self::Kubernetes(k) => k.full_interval_s,
+            Self::Rgw(r) => r.bucket_interval_s,
+            Self::Prometheus(p) => p.interval_s,
         }
     }
 }
@@ -226,7 +265,7 @@ impl Config {
             ("tenancy", json!(self.tenancy).to_string()),
             ("meters", json!(meters).to_string()),
         ];
-        for book in &self.prices {
+        if let Some(book) = &self.prices {
             all.push(("prices", book.text.clone()));
             // Also where there is none: it may have been taken away.
             all.push(("credits", book.credits_text.clone()));

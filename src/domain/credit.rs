@@ -27,7 +27,8 @@ impl Outage {
     /// True if it is about a row of usage.
     #[must_use]
     pub fn concerns(&self, row: &UsageRow) -> bool {
-        let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+        let named =
+            |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
         let meter = |m: &String| super::price::sku_matches(m, &row.meter);
         named(&self.sources, &row.source)
             && named(&self.contracts, &row.contract)

@@ -155,6 +155,36 @@ impl<'a> Decimal<'a> {
             .ok_or_else(|| BadNumber::TooLarge(self.text.to_owned()))
     }
 
+    /// Times another number, cut towards minus infinity: what a page shows, as whole base units. As with [`Self::floor`], differences of a counter's products
+    /// add up to the whole.
+    ///
+    /// ```
+    /// use plimsoll::domain::Decimal;
+    /// let number = |text| Decimal::parse(text).unwrap();
+    /// assert_eq!(number("1.5").times(&number("1e6")), Ok(1_500_000));
+    /// assert_eq!(number("2.9").times(&number("0.5")), Ok(1));
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadNumber::TooLarge`] beyond 128 bits.
+    pub fn times(&self, other: &Decimal<'_>) -> Result<i128, BadNumber> {
+        let product = || {
+            let digits = self
+                .leading(self.count())?
+                .checked_mul(other.leading(other.count())?)?;
+            let zeros = self.magnitude - self.count() + other.magnitude - other.count();
+            let power = 10_i128.checked_pow(u32::try_from(zeros.unsigned_abs()).ok()?);
+            match (zeros >= 0, power) {
+                (true, Some(power)) => digits.checked_mul(power),
+                (false, Some(power)) => Some(digits.div_euclid(power)),
+                (true, None) => (digits == 0).then_some(0),
+                // Divided by more than there are numbers: nothing, or just below it.
+                (false, None) => Some(if digits < 0 { -1 } else { 0 }),
+            }
+        };
+        product().ok_or_else(|| BadNumber::TooLarge(format!("{} x {}", self.text, other.text)))
+    }
+
     /// The number that the first so many digits make, with zeros for those that are not there; with its sign.
     fn leading(&self, wanted: i64) -> Option<i128> {
         if let Some(sum) = self.leading_few(wanted) {

@@ -19,7 +19,7 @@ pub struct ResourceKey {
 pub mod kind {
     /// A Nova server.
     pub const SERVER: &str = "server";
-    /// A Keystone project: a scope.
+    /// A scope: a Keystone project, or a user or account of RGW that is no project.
     pub const PROJECT: &str = "project";
     /// A Cinder volume.
     pub const VOLUME: &str = "volume";
@@ -41,10 +41,49 @@ pub mod kind {
     pub const SHARE: &str = "share";
     /// A Swift account.
     pub const ACCOUNT: &str = "account";
+    /// A bucket of RGW, by the id that each making of it has of its own.
+    pub const BUCKET: &str = "bucket";
+    /// What RGW's usage log tells of one user's requests to buckets of one name.
+    pub const BUCKET_LOG: &str = "bucket_log";
     /// A thing that imported events tell of: whatever another system counts.
     pub const IMPORTED: &str = "imported";
+    /// A thing that scraped or queried series tell of.
+    pub const MEASURED: &str = "measured";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
+    /// An RBD image.
+    pub const RBD_IMAGE: &str = "rbd_image";
+    /// A CephFS subvolume.
+    pub const SUBVOLUME: &str = "subvolume";
+    /// A Ceph cluster: its health, nobody's usage.
+    pub const CEPH_CLUSTER: &str = "ceph_cluster";
+    /// A pool of a Ceph cluster; nobody's usage.
+    pub const CEPH_POOL: &str = "ceph_pool";
+    /// The devices of one class of a Ceph cluster, or `all`; nobody's usage.
+    pub const CEPH_DEVICE_CLASS: &str = "ceph_device_class";
+    /// An OSD of a Ceph cluster; nobody's usage.
+    pub const CEPH_OSD: &str = "ceph_osd";
+    /// A Kubernetes namespace, by its name: a scope.
+    pub const NAMESPACE: &str = "namespace";
+    /// A node of a Kubernetes cluster: what there is to share out.
+    pub const NODE: &str = "node";
+    /// A Kubernetes pod, from the moment it is bound to a node.
+    pub const POD: &str = "pod";
+    /// A claim of a volume in Kubernetes.
+    pub const CLAIM: &str = "persistent_volume_claim";
+    /// What a claim is bound to.
+    pub const PERSISTENT_VOLUME: &str = "persistent_volume";
+    /// A class of volumes in Kubernetes.
+    pub const STORAGE_CLASS: &str = "storage_class";
+    /// A Kubernetes service of the type `LoadBalancer`.
+    pub const SERVICE: &str = "service";
+    /// An OpenShift quota over several namespaces.
+    pub const CLUSTER_QUOTA: &str = "cluster_resource_quota";
+    /// Our own reading of a list whose changes are watched: while it is `watched`, nothing that came and went is missed.
+    pub const WATCH: &str = "watch";
+
+    /// Kinds that own what is metered.
+    pub const SCOPES: [&str; 2] = [PROJECT, NAMESPACE];
 
     /// The list whose watermark bounds resources of a kind; the kind itself where none is known.
     #[must_use]
@@ -62,7 +101,23 @@ pub mod kind {
             LOAD_BALANCER => "load_balancers",
             SHARE => "shares",
             ACCOUNT => "accounts",
+            BUCKET => "buckets",
+            BUCKET_LOG => "usage_log",
             HYPERVISOR => "hypervisors",
+            RBD_IMAGE => "rbd_images",
+            SUBVOLUME => "subvolumes",
+            CEPH_CLUSTER => "ceph_clusters",
+            CEPH_POOL => "ceph_pools",
+            CEPH_DEVICE_CLASS => "ceph_device_classes",
+            CEPH_OSD => "ceph_osds",
+            NAMESPACE => "namespaces",
+            NODE => "nodes",
+            POD => "pods",
+            CLAIM => "persistentvolumeclaims",
+            PERSISTENT_VOLUME => "persistentvolumes",
+            STORAGE_CLASS => "storageclasses",
+            SERVICE => "services",
+            CLUSTER_QUOTA => "clusterresourcequotas",
             IMPORTED => "events",
             other => other,
         }
@@ -77,7 +132,7 @@ pub enum Aspect {
     State,
     /// Size: the label is the name of the flavor (of the volume type, the storage class, the network), the levels are what it holds in base units.
     Flavor,
-    /// The scope that owns it; the label is its id.
+    /// The scope that owns it; the label is its id. Where it is another source's scope, the attribute [`amount::CLOUD`] names that source.
     Owner,
     /// Availability zone.
     Zone,
@@ -86,8 +141,10 @@ pub enum Aspect {
     /// Free attributes, of scopes: name, domain, tags.
     Attributes,
     /// What was counted from `from` to `at`: quantities by meter are the levels, dimensions and owner the attributes (see [`amount`]). Many hold at
-    /// once, and none ends another.
+    /// once, and none ends another. A sighting is of a counter that may still grow, or have begun again; its label names the counter.
     Amount,
+    /// What a counter or a gauge showed at `at`, its own time: see [`reading`]. Many series hold at once, and none ends another.
+    Reading,
 }
 
 /// Names of what a fact of [`Aspect::Amount`] carries beside its dimensions. Dimensions have no colon in their names.
@@ -102,9 +159,35 @@ pub mod amount {
     pub const EVENT: &str = ":event";
 }
 
+/// What a fact of [`Aspect::Reading`] carries. Its label names the series, so that what is counted apart stays apart; its levels are the value by meter, in
+/// the meter's base unit; its attributes are as an amount's ([`amount`]). `from` is when a counter began to count from zero, where that is known, else
+/// `at`; `seen` is `at`. Evidence is [`Evidence::Sighting`], or [`Evidence::Record`] where the series is known to have begun at `from`, while it was watched.
+pub mod reading {
+    /// Level: for how many seconds a gauge's value holds at most. A reading without it is a counter's.
+    pub const HOLDS: &str = ":holds_s";
+}
+
+/// Names of attributes that lead from one resource to another.
+pub mod attr {
+    /// Of a pod's state: the name of its node.
+    pub const NODE: &str = "node";
+    /// Of a node: the id of the server that it is.
+    pub const SERVER: &str = "server";
+    /// Of a claim: the name of its volume.
+    pub const VOLUME: &str = "volume";
+    /// Of a volume: the id of the Cinder volume, the RBD image or the CephFS subvolume that it is.
+    pub const HANDLE: &str = "handle";
+    /// Of a volume: the driver that knows the handle.
+    pub const DRIVER: &str = "driver";
+    /// Of a service: the id of its Octavia load balancer.
+    pub const BALANCER: &str = "load_balancer";
+    /// What tells an object from another of the same name.
+    pub const UID: &str = "uid";
+}
+
 impl Aspect {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::State,
         Self::Flavor,
         Self::Owner,
@@ -112,6 +195,7 @@ impl Aspect {
         Self::Name,
         Self::Attributes,
         Self::Amount,
+        Self::Reading,
     ];
 
     /// The word in the store and in JSON.
@@ -125,6 +209,7 @@ impl Aspect {
             Self::Name => "name",
             Self::Attributes => "attributes",
             Self::Amount => "amount",
+            Self::Reading => "reading",
         }
     }
 
@@ -177,7 +262,8 @@ impl Evidence {
 pub struct Known {
     /// State, flavor name, scope id, zone: the one word.
     pub label: String,
-    /// Levels in base units: `vcpus`, `memory_bytes`, `local_disk_bytes`, `gpus`, `capacity_bytes`, `objects`, `ipv4_addresses`.
+    /// Levels in base units: `vcpus`, `cpu_nanocores`, `memory_bytes`, `local_disk_bytes`, `ephemeral_bytes`, `gpus`, `capacity_bytes`, `objects`,
+    /// `ipv4_addresses`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub levels: BTreeMap<String, i64>,
     /// Other attributes, as text.

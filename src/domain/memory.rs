@@ -30,6 +30,8 @@ pub struct Memory {
     pub watermarks: BTreeMap<String, Ts>,
     /// By list: the latest watermark of a complete *full* pass.
     pub full_watermarks: BTreeMap<String, Ts>,
+    /// By list: where its latest complete pass says that the next one goes on ([`super::Pass::cursor`]).
+    pub cursors: BTreeMap<String, String>,
 }
 
 impl Memory {
@@ -54,6 +56,10 @@ impl Memory {
                 .collect(),
             watermarks: reach(&self.watermarks),
             full_watermarks: reach(&self.full_watermarks),
+            cursors: (self.cursors.iter())
+                .filter(|(list, _)| is_ours(list))
+                .map(|(list, cursor)| (list.clone(), cursor.clone()))
+                .collect(),
         }
     }
 }

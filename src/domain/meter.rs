@@ -4,10 +4,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The meters that ship with the program, as text.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 6] = [
     (
         "schemas/meters/compute.toml",
         include_str!("../../schemas/meters/compute.toml"),
+    ),
+    (
+        "schemas/meters/ceph.toml",
+        include_str!("../../schemas/meters/ceph.toml"),
     ),
     (
         "schemas/meters/storage.toml",
@@ -20,6 +24,10 @@ const SHIPPED: [(&str, &str); 4] = [
     (
         "schemas/meters/network.toml",
         include_str!("../../schemas/meters/network.toml"),
+    ),
+    (
+        "schemas/meters/kubernetes.toml",
+        include_str!("../../schemas/meters/kubernetes.toml"),
     ),
 ];
 

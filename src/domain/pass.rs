@@ -66,6 +66,9 @@ pub struct Pass {
     pub error: String,
     /// Which collector read it (host name and process id).
     pub collector: String,
+    /// Where the next reading goes on, in the source's own words (a resource version); empty where the watermark is enough.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cursor: String,
 }
 
 impl Pass {

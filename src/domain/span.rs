@@ -41,6 +41,8 @@ pub struct Amount {
     pub end: Ts,
     /// By meter, in its base unit.
     pub quantities: BTreeMap<String, i64>,
+    /// Why the stretch was not observed whole; empty where it was. The quantity is then what is known of it, often nothing.
+    pub gap: &'static str,
     /// Dimensions, and whose it is: see [`super::fact::amount`].
     pub attrs: BTreeMap<String, String>,
     /// Ids of the facts it stands on.

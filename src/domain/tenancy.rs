@@ -42,14 +42,67 @@ pub enum Rule {
         /// Terms; likewise.
         contract: String,
     },
+    /// Kubernetes namespaces by a label or an annotation: its value is the contract, or `value` says what it stands for.
+    NamespaceMark {
+        /// Label or annotation.
+        mark: Mark,
+        /// Its name: `example.com/contract`.
+        name: String,
+        /// What its values stand for; absent: each is a contract.
+        value: Option<Meaning>,
+    },
+    /// Kubernetes namespaces whose name a pattern matches wholly.
+    NamespaceName(Meaning),
     /// A dated list. Two entries that hold at once with different answers: nobody's.
     List(Vec<Listed>),
+}
+
+/// What marks a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// A label.
+    Label,
+    /// An annotation: `openshift.io/requester` is who asked for a project of OKD.
+    Annotation,
+}
+
+impl Mark {
+    /// The word in rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::Annotation => "annotation",
+        }
+    }
+
+    /// The attribute of a scope that holds the mark of that name.
+    #[must_use]
+    pub fn attr(self, name: &str) -> String {
+        let prefix = match self {
+            Self::Label => attr::LABEL,
+            Self::Annotation => attr::ANNOTATION,
+        };
+        format!("{prefix}{name}")
+    }
+}
+
+/// What words that a pattern matches stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meaning {
+    /// A regular expression, anchored at both ends.
+    pub pattern: String,
+    /// Customer; `$1` stands for the first group.
+    pub tenant: String,
+    /// Terms; likewise.
+    pub contract: String,
 }
 
 /// An entry of a dated list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// Project id, or `domain name/project name`.
+    /// Project id, `domain name/project name`, or the name of a Kubernetes namespace.
     pub scope: String,
     /// Only of this source.
     pub cloud: Option<String>,
@@ -73,4 +126,10 @@ pub mod attr {
     pub const TAGS: &str = "tags";
     /// `true` or `false`.
     pub const ENABLED: &str = "enabled";
+    /// What stands before the name of a Kubernetes namespace's label.
+    pub const LABEL: &str = "label:";
+    /// What stands before the name of a Kubernetes namespace's annotation.
+    pub const ANNOTATION: &str = "annotation:";
+    /// What the names of those annotations of namespaces begin with that are kept: others may hold anything.
+    pub const KEPT_ANNOTATIONS: &str = "openshift.io/";
 }

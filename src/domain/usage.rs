@@ -161,7 +161,7 @@ pub struct Piece {
     pub start: super::Ts,
     /// First second after; `None`: it lasts, and reaches to the watermark of its list.
     pub end: Option<super::Ts>,
-    /// Level in the meter's base unit (1 for existence); 0 where nothing was observed.
+    /// Level in the meter's base unit (1 for existence); where nothing was observed 0, or of an amount what is known of it.
     pub level: i64,
     /// False: a gap, which is expected but not observed.
     pub observed: bool,
@@ -191,12 +191,14 @@ pub struct ResourcePieces {
 /// use plimsoll::domain::usage::readable;
 /// assert_eq!(readable(5400, "s"), ("1.50".to_owned(), "h".to_owned()));
 /// assert_eq!(readable(2 * (1 << 30) * 3600, "By.s"), ("2.00".to_owned(), "GiB.h".to_owned()));
+/// assert_eq!(readable(250_000_000 * 7200, "{cpu-n}.s"), ("0.50".to_owned(), "{cpu}.h".to_owned()));
 /// ```
 #[must_use]
 pub fn readable(quantity: i128, unit: &str) -> (String, String) {
     let (divisor, shown) = match unit {
         "By.s" => (3600 << 30, "GiB.h".to_owned()),
         "s" => (3600, "h".to_owned()),
+        "{cpu-n}.s" => (3_600_000_000_000, "{cpu}.h".to_owned()),
         other => match other.strip_suffix(".s") {
             Some(thing) => (3600, format!("{thing}.h")),
             None => return (quantity.to_string(), other.to_owned()),

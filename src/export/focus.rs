@@ -327,6 +327,7 @@ pub(super) fn consumed_unit(unit: &str) -> String {
         "By" => "B".to_owned(),
         "1" | "" => "Unit".to_owned(),
         "{vcpu}" => "vCPU".to_owned(),
+        "{cpu-n}" => "Nano-CPU".to_owned(),
         "{gpu}" => "GPU".to_owned(),
         other => capital(other.trim_matches(['{', '}'])),
     };
@@ -340,7 +341,7 @@ pub(super) fn consumed_unit(unit: &str) -> String {
 /// The unit that a price is per, as the specification writes units: `GB/30 Days`, `Instance-Hours`.
 pub(super) fn pricing_unit(priced: &Priced) -> String {
     let thing = match priced.unit.as_str() {
-        unit @ ("" | "GB" | "GiB" | "TB" | "TiB" | "vCPU" | "GPU") => unit.to_owned(),
+        unit @ ("" | "GB" | "GiB" | "TB" | "TiB" | "vCPU" | "CPU" | "GPU") => unit.to_owned(),
         other => capital(other),
     };
     let time = match priced.period.as_str() {

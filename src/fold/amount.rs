@@ -1,7 +1,7 @@
 //! Folds what was counted: many readings of one stretch are one amount, and what one event told counts once.
 
-use super::Told;
-use crate::domain::{Amount, Ts, fact::amount};
+use super::{Told, counter};
+use crate::domain::{Amount, Evidence, Ts, fact::amount};
 use std::collections::BTreeMap;
 
 /// Amounts of one resource, and the facts that an event's other version contradicts.
@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 /// A counter's stretch may be read while it still grows: of readings that differ in nothing but the quantity, the greatest counts. An event's id
 /// stands for one content: of two that differ, the one with the smaller id counts, whatever came first, and the other is reported.
 pub(super) fn fold(told: &[Told<'_>]) -> (Vec<Amount>, Vec<u64>) {
-    let mut told: Vec<&Told<'_>> = told.iter().collect();
+    // What may still grow, or begin anew, is told by readings in a row.
+    let (readings, mut told): (Vec<&Told<'_>>, Vec<&Told<'_>>) =
+        told.iter().partition(|f| f.evidence == Evidence::Sighting);
     told.sort_unstable_by_key(|f| f.id);
     let mut amounts: BTreeMap<(Ts, Ts, &BTreeMap<String, String>), Amount> = BTreeMap::new();
     let mut events: BTreeMap<&str, u64> = BTreeMap::new();
@@ -35,6 +37,7 @@ pub(super) fn fold(told: &[Told<'_>]) -> (Vec<Amount>, Vec<u64>) {
                 start,
                 end,
                 quantities: BTreeMap::new(),
+                gap: "",
                 attrs: known.attrs.clone(),
                 because: Vec::new(),
             });
@@ -44,5 +47,8 @@ pub(super) fn fold(told: &[Told<'_>]) -> (Vec<Amount>, Vec<u64>) {
         }
         kept.because.push(id);
     }
-    (amounts.into_values().collect(), contradicted)
+    let mut amounts: Vec<Amount> = amounts.into_values().collect();
+    amounts.extend(counter::fold(&readings));
+    amounts.sort_by(|a, b| (a.start, a.end, &a.attrs).cmp(&(b.start, b.end, &b.attrs)));
+    (amounts, contradicted)
 }

@@ -33,8 +33,8 @@ pub(super) struct Folded<'a> {
     pub(super) unexplained: Vec<u64>,
 }
 
-/// Folds the facts of one aspect (deduplicated; in any order).
-pub(super) fn fold<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Folded<'a> {
+/// Folds the facts of one aspect (deduplicated; in any order). `ended`: when the resource began to end, where the cloud itself tells that.
+pub(super) fn fold<'a>(aspect: Aspect, facts: &[Told<'a>], ended: Option<Ts>) -> Folded<'a> {
     let mut points = exact_points(aspect, facts);
     let mut unexplained = Vec::new();
     let mut sightings: Vec<(bool, Told<'_>)> = facts
@@ -46,7 +46,7 @@ pub(super) fn fold<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Folded<'a> {
     sightings.sort_by_key(|(ambiguous, f)| (*ambiguous, f.seen, f.at, f.id));
     for (ambiguous, sighting) in &sightings {
         if let Value::Known(value) = sighting.value
-            && !apply(&mut points, sighting, value, *ambiguous)
+            && !apply(&mut points, sighting, value, *ambiguous, ended)
         {
             unexplained.push(sighting.id);
         }
@@ -136,6 +136,7 @@ fn apply<'a>(
     sighting: &Told<'a>,
     value: &'a Known,
     ambiguous: bool,
+    ended: Option<Ts>,
 ) -> bool {
     let (id, seen) = (sighting.id, sighting.seen);
     let (low, high) = (
@@ -168,7 +169,8 @@ fn apply<'a>(
         }
         return true;
     }
-    if ambiguous {
+    if ambiguous || ended.is_some_and(|end| end <= high) {
+        // A thing that is being deleted is taken apart first: that is no change of what was held.
         return true;
     }
     let Some(i) = points.iter().rposition(|p| p.at <= seen) else {

@@ -20,6 +20,8 @@ pub(super) struct Moment<'a> {
     flavor: Option<&'a Known>,
     zone: Option<&'a Known>,
     pub(super) scope: &'a str,
+    /// The source whose scope it is, where that is another one.
+    cloud: Option<&'a str>,
     kind: &'a str,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Moment<'a> {
             }
             && label(self.zone) == label(other.zone)
             && self.scope == other.scope
+            && self.cloud == other.cloud
     }
 }
 
@@ -99,7 +102,7 @@ pub fn pieces_of(life: &Life<'_>, meters: &Meters, scopes: &Scopes) -> Vec<Piece
             start: c.amount.start,
             end: Some(c.amount.end),
             level: c.quantity,
-            observed: true,
+            observed: c.amount.gap.is_empty(),
             basis: match meter.kind {
                 Kind::Level => Basis::Told,
                 Kind::Amount => Basis::Amount,
@@ -196,13 +199,17 @@ pub(super) fn moments<'a>(life: &'a Life<'a>) -> Vec<Moment<'a>> {
                 .filter_map(|a| boundary_after(life.spans(*a), start))
                 .chain(state.end)
                 .min();
+            let owner = value(Aspect::Owner);
             out.push(Moment {
                 start,
                 end: next,
                 state: state.value,
                 flavor: value(Aspect::Flavor),
                 zone: value(Aspect::Zone),
-                scope: value(Aspect::Owner).map_or("", |k| &k.label),
+                scope: owner.map_or("", |k| &k.label),
+                cloud: owner
+                    .and_then(|k| k.attrs.get(amount::CLOUD))
+                    .map(String::as_str),
                 kind: &life.key.kind,
             });
             match next {
@@ -216,7 +223,10 @@ pub(super) fn moments<'a>(life: &'a Life<'a>) -> Vec<Moment<'a>> {
 
 /// Dimensions that are the label of the aspect `flavor`, by the word that is right for the kind.
 fn is_of_size(dimension: &str) -> bool {
-    matches!(dimension, "flavor" | "type" | "class" | "network")
+    matches!(
+        dimension,
+        "flavor" | "type" | "class" | "network" | "device" | "pool"
+    )
 }
 
 fn holds<K>(span: &Span<K>, t: Ts) -> bool {
@@ -264,8 +274,8 @@ pub(super) fn dimensions(meter: &Meter, moment: &Moment<'_>) -> BTreeMap<String,
 pub(super) struct Dealer<'a> {
     cloud: &'a str,
     scopes: &'a Scopes,
-    /// The scope looked up last: a resource seldom changes hands.
-    last: Option<(&'a str, Option<&'a Scope>)>,
+    /// The scope looked up last, and of which source it is: a resource seldom changes hands.
+    last: Option<((&'a str, &'a str), Option<&'a Scope>)>,
 }
 
 impl<'a> Dealer<'a> {
@@ -283,11 +293,12 @@ impl<'a> Dealer<'a> {
         moment: &Moment<'a>,
         mut take: impl FnMut(Ts, Option<Ts>, &'a str, &'a Owner),
     ) {
+        let of = (moment.cloud.unwrap_or(self.cloud), moment.scope);
         let scope = match self.last {
-            Some((name, scope)) if name == moment.scope => scope,
-            _ => self.scopes.get(self.cloud, moment.scope),
+            Some((last, scope)) if last == of => scope,
+            _ => self.scopes.get(of.0, of.1),
         };
-        self.last = Some((moment.scope, scope));
+        self.last = Some((of, scope));
         let Some(Scope { name, owners }) = scope else {
             return take(moment.start, moment.end, moment.scope, NOBODY);
         };

@@ -6,12 +6,15 @@
 mod amount;
 mod aspect;
 mod check;
+mod counter;
 pub mod measure;
+mod reading;
 pub mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Broken, check, check_life};
+pub use reading::JOINED_S;
 
 use crate::domain::{
     Aspect, Evidence, Fact, Known, Life, ResourceKey, Span, Timeline, Ts, Value, fact::kind,
@@ -72,7 +75,8 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
             })
             .or_insert(fact);
     }
-    let life = life(key, by_id.iter().map(Told::of).collect());
+    let mut told: Vec<_> = by_id.iter().map(Told::of).collect();
+    let life = life(key, &mut told);
     let owned =
         |spans: &Vec<Span<&Known>>| spans.iter().map(|s| s.with(s.value.cloned())).collect();
     Timeline {
@@ -88,12 +92,17 @@ pub fn fold(key: &ResourceKey, facts: impl IntoIterator<Item = Fact>) -> Timelin
     }
 }
 
-/// Folds what the facts of one resource tell: each id once, in any order.
+/// Folds what the facts of one resource tell: each id once, in any order. Sorts them by aspect.
 #[must_use]
-pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
+pub fn life<'a>(key: &'a ResourceKey, told: &mut [Told<'a>]) -> Life<'a> {
     told.sort_by_key(|f| f.aspect);
     let mut aspects = BTreeMap::new();
     let (mut amounts, mut unexplained) = (Vec::new(), Vec::new());
+    let ended = told
+        .iter()
+        .filter(|f| f.aspect == Aspect::State && is_exact(f.evidence) && *f.value == Value::Gone)
+        .map(|f| f.from.min(f.at))
+        .min();
     for of_aspect in told.chunk_by(|a, b| a.aspect == b.aspect) {
         let aspect = of_aspect[0].aspect;
         if aspect == Aspect::Amount {
@@ -102,7 +111,11 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             unexplained.extend(contradicted);
             continue;
         }
-        let folded = aspect::fold(aspect, of_aspect);
+        if aspect == Aspect::Reading {
+            amounts.extend(reading::fold(of_aspect));
+            continue;
+        }
+        let folded = aspect::fold(aspect, of_aspect, ended);
         // Only where events are told can one be missing.
         if tells_changes(&key.kind, aspect)
             && of_aspect.iter().any(|f| f.evidence == Evidence::Event)
@@ -122,6 +135,9 @@ pub fn life<'a>(key: &'a ResourceKey, mut told: Vec<Told<'a>>) -> Life<'a> {
             }
         }
     }
+    amounts.sort_by(|a, b| {
+        (a.start, a.end, &a.attrs, &a.because).cmp(&(b.start, b.end, &b.attrs, &b.because))
+    });
     Life {
         key,
         aspects,

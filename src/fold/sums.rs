@@ -139,9 +139,13 @@ impl Ledger {
                     Kind::Level => seconds,
                     Kind::Amount => i64::from(window.begins_inside(start)),
                 };
-                if seconds == 0 || times == 0 {
+                let observed = c.amount.gap.is_empty();
+                // What was counted belongs to one period; what was not observed is missing in each that it touches.
+                if seconds == 0 || observed && times == 0 {
                     continue;
                 }
+                let observed_s = if observed { seconds } else { 0 };
+                unobserved_s += seconds - observed_s;
                 let quantity = i128::from(c.quantity) * i128::from(times);
                 there = self.sum(there, quantity);
                 dealt = self.sum(dealt, quantity);
@@ -151,7 +155,7 @@ impl Ledger {
                     scope: c.scope,
                     scope_name: c.scope_name,
                     quantity,
-                    observed_s: seconds,
+                    observed_s,
                     expected_s: seconds,
                     of: Of::Amount(c),
                 };

@@ -129,7 +129,7 @@ pub(super) fn things(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> 
         thing.name.clone_from(&row.resource_name);
         thing.scope = super::overview::named(&row.scope_name, &row.scope).to_owned();
         thing.quantity += row.quantity;
-        let words = ["type", "network", "class", "flavor"];
+        let words = ["type", "network", "class", "pool", "flavor"];
         let label = words.iter().find_map(|d| row.dimensions.get(*d));
         if let Some(label) = label.filter(|l| !l.is_empty() && !thing.types.contains(l)) {
             thing.types.push(label.clone());

@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     domain::{Period, Ts, bill::Rated, usage::Usage},
     periods::{
+        differences::Differences,
         metered::{self, Dated},
         usage::{Rules, UsageError},
     },
@@ -49,6 +50,8 @@ pub struct Figures {
     pub unpriced: Vec<String>,
     /// Why scopes are nobody's.
     pub reasons: Reasons,
+    /// Where lists and events disagree.
+    pub differences: Differences,
 }
 
 /// The board of a real store.
@@ -102,6 +105,7 @@ impl Board for StoreBoard {
                 rated,
                 unpriced,
                 reasons: computed.unattributed,
+                differences: computed.differences,
             })
         })
     }

@@ -5,11 +5,7 @@ use super::{
     number::duration,
     reach::{interval_s, is_stale, reaches_to},
 };
-use crate::{
-    config::{Config, Source},
-    domain::Ts,
-    store::ListStatus,
-};
+use crate::{config::Config, domain::Ts, store::ListStatus};
 use std::{fmt::Write as _, time::Duration};
 
 /// The store has this long to answer a probe.
@@ -70,9 +66,9 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
     let running_s = now.second() - started.second();
     let mut checks = Vec::new();
     for source in &config.sources {
-        let Source::OpenStack(o) = source;
-        let first = running_s <= i64::from(o.interval_s);
-        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == o.name).collect();
+        let name = source.name();
+        let first = running_s <= i64::from(source.interval_s());
+        let mut own: Vec<&ListStatus> = lists.iter().filter(|l| l.cloud == name).collect();
         own.sort_by(|a, b| a.list.cmp(&b.list));
         if own.is_empty() {
             let text = if first {
@@ -82,7 +78,7 @@ fn sources(config: &Config, lists: &[ListStatus], started: Ts, now: Ts) -> Vec<C
             };
             checks.push(Check {
                 ok: first,
-                text: format!("source {}: {text}", o.name),
+                text: format!("source {name}: {text}"),
             });
         }
         checks.extend(own.into_iter().map(|l| {

@@ -82,6 +82,7 @@ impl AppState {
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(first_page))
+        .route("/differences", get(differences))
         .route("/metrics", get(own_metrics))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -150,10 +151,24 @@ struct Asked {
     month: Option<String>,
 }
 
-async fn first_page(
-    State(state): State<AppState>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+type AskedOrNot = Result<Query<Asked>, axum::extract::rejection::QueryRejection>;
+
+async fn first_page(State(state): State<AppState>, asked: AskedOrNot) -> Response {
+    of_month(state, asked, "/", page::overview).await
+}
+
+async fn differences(State(state): State<AppState>, asked: AskedOrNot) -> Response {
+    of_month(state, asked, "/differences", page::differences).await
+}
+
+/// A page about a month.
+async fn of_month(
+    state: AppState,
+    asked: AskedOrNot,
+    path: &str,
+    show: fn(&Overview) -> Markup,
 ) -> Response {
+    let way = format!("Write it as {path}?month=2026-10.");
     let zone = state.config.meters.time_zone;
     let now = state.clock.now();
     let Ok(Query(Asked { month })) = asked else {
@@ -161,7 +176,7 @@ async fn first_page(
             StatusCode::BAD_REQUEST,
             "Which month?",
             "The address could not be read.",
-            "Write it as /?month=2026-10.",
+            &way,
         );
     };
     let period = match &month {
@@ -172,12 +187,7 @@ async fn first_page(
     let period = match period {
         Ok(p) => p,
         Err(what) => {
-            return notice(
-                StatusCode::BAD_REQUEST,
-                "Which month?",
-                &what,
-                "Write it as /?month=2026-10.",
-            );
+            return notice(StatusCode::BAD_REQUEST, "Which month?", &what, &way);
         }
     };
     if period.from > now {
@@ -190,7 +200,7 @@ async fn first_page(
         );
     }
     match state.overview(period).await {
-        Ok(o) => html(StatusCode::OK, &page::overview(&o)),
+        Ok(o) => html(StatusCode::OK, &show(&o)),
         Err(Trouble::Busy) => {
             let page = page::notice(
                 "One moment",
@@ -204,7 +214,7 @@ async fn first_page(
                 .into_response()
         }
         Err(Trouble::Failed(why)) => {
-            tracing::error!(month = %period, "the first page could not be computed: {why}");
+            tracing::error!(month = %period, "a page could not be computed: {why}");
             notice(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The store did not answer",
@@ -260,7 +270,7 @@ async fn not_found(uri: Uri) -> Response {
         StatusCode::NOT_FOUND,
         "Not found",
         &text,
-        "There are / (usage of a month), /metrics, /livez and /readyz.",
+        "There are / (usage of a month), /differences, /metrics, /livez and /readyz.",
     )
 }
 

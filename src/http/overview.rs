@@ -14,6 +14,7 @@ use crate::{
         tenancy::Rule,
     },
     fold::measure::UNOBSERVED,
+    periods::differences::Difference,
     store::ListStatus,
 };
 use chrono_tz::Tz;
@@ -45,6 +46,10 @@ pub struct Overview {
     pub no_source: bool,
     /// The configuration's path, for texts that tell what to do.
     pub config_path: String,
+    /// Where lists and events disagree, the latest first.
+    pub differences: Vec<Difference>,
+    /// How many of them there are, kept one by one or not.
+    pub differing: u64,
     /// What a person should look at, worst first.
     pub warnings: Vec<String>,
 }
@@ -179,6 +184,7 @@ impl Overview {
             rated,
             unpriced,
             reasons,
+            differences,
         } = figures;
         let book = config.prices.as_ref();
         let costs = rated
@@ -198,6 +204,8 @@ impl Overview {
         total.cost = costs.bills.values().sum();
         Self {
             month: Month::of(period, usage.as_of),
+            differing: differences.counts.values().sum(),
+            differences: differences.latest(),
             as_of: usage.as_of,
             money: config
                 .prices

@@ -26,12 +26,15 @@ pub struct ListRow {
 /// for: of a source that is no longer configured, or of what the cloud still knows of the deleted, which is read once at the start.
 #[must_use]
 pub fn interval_s(config: &Config, status: &ListStatus) -> Option<i64> {
-    let Source::OpenStack(o) = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    let source = config.sources.iter().find(|s| s.name() == status.cloud)?;
+    if let Source::Prometheus(p) = source {
+        return Some(i64::from(p.recorded_every_s()));
+    }
     let each = match status.list.as_str() {
-        "flavors" => o.full_interval_s,
-        "projects" | "servers" => o.interval_s,
-        _ if status.last.mode == PassMode::Events => o.interval_s,
-        _ => o.inventory_interval_s,
+        "flavors" => source.full_interval_s(),
+        "projects" | "servers" | "usage_log" => source.interval_s(),
+        _ if status.last.mode == PassMode::Events => source.interval_s(),
+        _ => source.inventory_interval_s(),
     };
     (status.last.mode != PassMode::Deleted).then_some(i64::from(each))
 }

@@ -1,6 +1,7 @@
 //! Made-up months for the tests of pages and routes.
 
 use super::{Board, Figures, overview::Reasons};
+use crate::periods::differences::Differences;
 use crate::{
     config::{Config, Credentials, Http, Metering, OpenStack, Secret, Source, Store, StoreAt},
     domain::{
@@ -229,6 +230,7 @@ pub(super) fn status(list: &str, mode: PassMode, outcome: Outcome, age_s: i64) -
             bytes: 40_000,
             error: String::new(),
             collector: "host-1".into(),
+            cursor: String::new(),
         },
         suspect: 0,
         failed: 0,
@@ -351,6 +353,7 @@ pub(super) fn figures(servers: &[Server<'_>], priced: bool) -> Figures {
         usage,
         unpriced: vec![],
         reasons: Reasons::new(),
+        differences: Differences::default(),
     }
 }
 

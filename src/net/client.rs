@@ -1,19 +1,21 @@
 //! The one HTTP client: TLS, timeouts, body cap, retries, counts. Every request of the program to a cloud goes through it.
 
-use super::{Clock, NetError, redact};
+use super::{
+    Clock, Identity, NetError, Request, redact,
+    stream::{Opened, Stream},
+};
 use crate::domain::Ts;
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method,
-    header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{DATE, HeaderMap, LOCATION, RETRY_AFTER},
 };
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
-use url::Url;
 
 /// Limits of a client. Everything is bounded.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub struct Options {
     pub body_max_bytes: u64,
     /// A CA bundle (PEM) beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// A CA bundle (PEM) itself, where it stands in no file of its own.
+    pub ca_pem: Option<String>,
+    /// Who we are: a certificate and its key.
+    pub identity: Option<Identity>,
     /// How often a GET is sent again.
     pub retries_max: usize,
     /// Delay before the first retry; it doubles, with jitter.
@@ -43,6 +49,8 @@ impl Options {
             timeout,
             body_max_bytes,
             ca_file: None,
+            ca_pem: None,
+            identity: None,
             retries_max: 3,
             backoff_min: Duration::from_millis(250),
             retry_after_max: Duration::from_secs(60),
@@ -59,6 +67,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    pub(super) fn received(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Requests sent, retries included.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -76,83 +89,12 @@ impl Tally {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
-}
 
-/// What to send. Values given to [`Request::secret_header`] and [`Request::hiding`] appear in no message about it.
-#[derive(Clone)]
-pub struct Request {
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Bytes,
-    secrets: Vec<String>,
-}
-
-impl Request {
-    /// A GET. Sent again after a broken connection and after 429, 500, 502, 503 and 504.
-    #[must_use]
-    pub fn get(url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            secrets: Vec::new(),
-        }
-    }
-
-    /// A HEAD: the headers of a GET alone. Sent again like one.
-    #[must_use]
-    pub fn head(url: Url) -> Self {
-        Self {
-            method: Method::HEAD,
-            ..Self::get(url)
-        }
-    }
-
-    /// A POST of JSON. Never sent again.
-    #[must_use]
-    pub fn post_json(url: Url, body: &serde_json::Value) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            reqwest::header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        Self {
-            method: Method::POST,
-            url,
-            headers,
-            body: Bytes::from(body.to_string()),
-            secrets: Vec::new(),
-        }
-    }
-
-    /// Adds a header.
-    ///
-    /// # Errors
-    /// [`NetError::Header`] when the value cannot be sent.
-    pub fn header(mut self, name: &'static str, value: &str) -> Result<Self, NetError> {
-        let value = HeaderValue::from_str(value).map_err(|_| NetError::Header { name })?;
-        self.headers.insert(HeaderName::from_static(name), value);
-        Ok(self)
-    }
-
-    /// Adds a header that nobody may see.
-    ///
-    /// # Errors
-    /// [`NetError::Header`] when the value cannot be sent.
-    pub fn secret_header(mut self, name: &'static str, value: &str) -> Result<Self, NetError> {
-        let mut header = HeaderValue::from_str(value).map_err(|_| NetError::Header { name })?;
-        header.set_sensitive(true);
-        self.headers.insert(HeaderName::from_static(name), header);
-        Ok(self.hiding(value))
-    }
-
-    /// Keeps a part of the body out of every message, also when the server sends it back.
-    #[must_use]
-    pub fn hiding(mut self, secret: &str) -> Self {
-        self.secrets.push(secret.to_owned());
-        self
+    /// And these.
+    pub fn add(&self, other: &Self) {
+        self.requests.fetch_add(other.requests(), Ordering::Relaxed);
+        self.retries.fetch_add(other.retries(), Ordering::Relaxed);
+        self.bytes.fetch_add(other.bytes(), Ordering::Relaxed);
     }
 }
 
@@ -277,6 +219,19 @@ impl Client {
         if let Some(path) = &options.ca_file {
             builder = builder.tls_certs_merge(ca_bundle(path)?);
         }
+        if let Some(pem) = &options.ca_pem {
+            builder = builder.tls_certs_merge(certificates(pem.as_bytes()).map_err(|why| {
+                NetError::Setup {
+                    why: format!("the CA bundle: {why}"),
+                }
+            })?);
+        }
+        if let Some(Identity(pem)) = &options.identity {
+            let identity = reqwest::Identity::from_pem(pem).map_err(|e| NetError::Setup {
+                why: format!("the client's certificate and key: {}", chain(e)),
+            })?;
+            builder = builder.identity(identity);
+        }
         let http = builder
             .build()
             .map_err(|e| NetError::Setup { why: chain(e) })?;
@@ -327,38 +282,88 @@ impl Client {
         result.or_else(|e| match e {
             Attempt::Answer(reply) => Ok(reply),
             Attempt::Final(e) => Err(e),
-            Attempt::Broken { why, .. } => Err(NetError::Transport {
-                method: request.method.to_string(),
-                url: redact::shown_url(&request.url),
-                why: redact::hide(&why, &request.secrets),
-                attempts: attempts.load(Ordering::Relaxed),
-            }),
+            Attempt::Broken { why, .. } => {
+                Err(transport(request, &why, attempts.load(Ordering::Relaxed)))
+            }
         })
     }
 
     async fn once(&self, request: &Request, tally: &Tally) -> Result<Reply, Attempt> {
+        let (response, sent, received) = self.sent(request, tally, None).await?;
+        let date = dated(response.headers(), sent, received);
+        self.rest(request, response, date, tally).await
+    }
+
+    /// Sends it once; when it was sent, and when the head of its answer came.
+    async fn sent(
+        &self,
+        request: &Request,
+        tally: &Tally,
+        within: Option<Duration>,
+    ) -> Result<(reqwest::Response, Ts, Ts), Attempt> {
         tally.requests.fetch_add(1, Ordering::Relaxed);
         let sent = self.clock.now();
-        let response = self
+        let mut builder = self
             .http
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone())
-            .body(request.body.clone())
-            .send()
-            .await
-            .map_err(|e| self.broken(request, e))?;
-        let received = self.clock.now();
+            .body(request.body.clone());
+        if let Some(within) = within {
+            builder = builder.timeout(within);
+        }
+        let response = builder.send().await.map_err(|e| self.broken(request, e))?;
+        Ok((response, sent, self.clock.now()))
+    }
+
+    /// Reads the rest of an answer.
+    async fn rest(
+        &self,
+        request: &Request,
+        response: reqwest::Response,
+        date: Dated,
+        tally: &Tally,
+    ) -> Result<Reply, Attempt> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = self.body(request, response, tally).await?;
         Ok(Reply {
             status,
-            date: dated(&headers, sent, received),
+            date,
             headers,
             body,
             method: request.method.to_string(),
             url: redact::shown_url(&request.url),
             secrets: request.secrets.clone(),
         })
+    }
+
+    /// Sends a request once and reads its answer as it comes. `within`: from connecting to the last byte.
+    ///
+    /// # Errors
+    /// [`NetError::Transport`], [`NetError::Timeout`], [`NetError::TooLarge`].
+    pub async fn open(
+        &self,
+        request: &Request,
+        tally: &Tally,
+        within: Duration,
+    ) -> Result<Opened, NetError> {
+        let failed = |e| match e {
+            Attempt::Final(e) => e,
+            Attempt::Broken { why, .. } => transport(request, &why, 1),
+            Attempt::Answer(reply) => reply.error(""),
+        };
+        let (response, sent, received) = self
+            .sent(request, tally, Some(within))
+            .await
+            .map_err(failed)?;
+        let date = dated(response.headers(), sent, received);
+        if response.status().is_success() {
+            let cap = self.options.body_max_bytes;
+            let (method, url) = (request.method.to_string(), redact::shown_url(&request.url));
+            let stream = Stream::new(response, date, method, url, request.secrets.clone(), cap);
+            return Ok(Opened::Stream(stream));
+        }
+        let reply = self.rest(request, response, date, tally).await;
+        reply.map(Opened::Refused).map_err(failed)
     }
 
     /// Reads the body piece by piece: neither a false length nor a small body that unpacks to a huge one gets past the cap.
@@ -385,10 +390,7 @@ impl Client {
             .await
             .map_err(|e| self.broken(request, e))?
         {
-            tally.bytes.fetch_add(
-                u64::try_from(piece.len()).unwrap_or(u64::MAX),
-                Ordering::Relaxed,
-            );
+            tally.received(piece.len());
             if u64::try_from(body.len() + piece.len()).unwrap_or(u64::MAX) > cap {
                 return Err(too_large());
             }
@@ -413,18 +415,30 @@ impl Client {
     }
 }
 
+fn transport(request: &Request, why: &str, attempts: u32) -> NetError {
+    NetError::Transport {
+        method: request.method.to_string(),
+        url: redact::shown_url(&request.url),
+        why: redact::hide(why, &request.secrets),
+        attempts,
+    }
+}
+
 fn ca_bundle(path: &Path) -> Result<Vec<reqwest::Certificate>, NetError> {
     let fail = |why: String| NetError::CaFile {
         path: path.to_owned(),
         why,
     };
     let pem = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| fail(chain(e)))?;
+    certificates(&pem).map_err(fail)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, String> {
+    let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(chain)?;
     if certificates.is_empty() {
-        Err(fail("it holds no certificate".to_owned()))
-    } else {
-        Ok(certificates)
+        return Err("it holds no certificate".to_owned());
     }
+    Ok(certificates)
 }
 
 /// An error with its causes, without the URL (which may hold a secret).

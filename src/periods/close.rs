@@ -135,6 +135,11 @@ impl fmt::Display for Blocker {
     }
 }
 
+/// False for lists that no usage ends with: what was deleted is read once, and what flavors there are stands in each server too.
+fn bounds_usage(list: &ListStatus) -> bool {
+    list.last.mode != PassMode::Deleted && list.list != "flavors"
+}
+
 /// Everything that stands against closing, and what it was found in.
 pub struct Judged<'a> {
     /// The month.
@@ -173,7 +178,7 @@ impl Judged<'_> {
         for l in self
             .lists
             .iter()
-            .filter(|l| sources.contains(l.cloud.as_str()))
+            .filter(|l| sources.contains(l.cloud.as_str()) && bounds_usage(l))
         {
             let list = (l.cloud.clone(), l.list.clone());
             // Nothing open reaches to the watermark of a queue.

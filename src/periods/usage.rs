@@ -1,5 +1,6 @@
 //! Usage of a period: the store's facts, folded, attributed, measured.
 
+use super::differences::Differences;
 use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
@@ -26,8 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Computed {
     /// The usage.
     pub usage: Usage,
-    /// Sightings that no event explains, by source: where events and inventory disagree.
-    pub unexplained: BTreeMap<String, u64>,
+    /// Sightings that no event explains: where events and inventory disagree.
+    pub differences: Differences,
     /// Seconds of usage lines up to the watermark that nobody observed, by source: gaps.
     pub unobserved: BTreeMap<String, i64>,
     /// Scopes with usage in the period that nobody owns: (source, scope id) -> why, in words that name the project.
@@ -49,8 +50,8 @@ pub struct Summary {
     pub as_of: Ts,
     /// Usage by tenant, contract and meter.
     pub totals: Totals,
-    /// See [`Computed::unexplained`].
-    pub unexplained: BTreeMap<String, u64>,
+    /// See [`Computed::differences`].
+    pub differences: Differences,
     /// See [`Computed::unobserved`].
     pub unobserved: BTreeMap<String, i64>,
     /// See [`Computed::unattributed`].
@@ -179,7 +180,7 @@ pub async fn each_timeline(
 /// When the store fails.
 pub async fn scopes(store: &Store, rules: &Rules, as_of: Ts) -> Result<Scopes, UsageError> {
     let query = FactQuery {
-        kinds: vec![kind::PROJECT.to_owned()],
+        kinds: kind::SCOPES.map(str::to_owned).to_vec(),
         ..FactQuery::all(as_of)
     };
     let mut scopes = Scopes::default();
@@ -279,7 +280,7 @@ pub async fn compute_each(
     };
     Ok(Computed {
         usage,
-        unexplained: walked.unexplained,
+        differences: walked.differences,
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         facts: walked.facts.id(),
@@ -307,7 +308,7 @@ pub async fn summarise(
         time_zone: period.zone.name().to_owned(),
         as_of,
         totals: walked.sums,
-        unexplained: walked.unexplained,
+        differences: walked.differences,
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         violations: walked.violations,
@@ -319,7 +320,7 @@ struct Walked<S> {
     sums: S,
     unobserved: BTreeMap<String, i64>,
     scopes: Scopes,
-    unexplained: BTreeMap<String, u64>,
+    differences: Differences,
     facts: Fields,
     violations: BTreeSet<Invariant>,
 }
@@ -338,24 +339,24 @@ async fn walk<S: Summing>(
     let query = FactQuery {
         kinds: rules.kinds(),
         not_gone_before: period.from,
-        ..FactQuery::all(as_of)
+        ..FactQuery::all(as_of).readings_of(period)
     };
-    let mut unexplained = BTreeMap::new();
+    let mut differences = Differences::default();
     let mut violations = BTreeSet::new();
     let mut facts = Fields::default();
     let mut stream = store.told(&query)?;
-    while let Some((key, told)) = stream.next().await? {
+    while let Some((key, mut told)) = stream.next().await? {
         let mut ids: Vec<u64> = told.iter().map(|f| f.id).collect();
         ids.sort_unstable();
         facts = ids
             .into_iter()
             .fold(facts, |f, id| f.number(id.cast_signed()));
-        let life = fold::life(key, told);
+        let life = fold::life(key, &mut told);
         if let Err(broken) = fold::check_life(&life) {
             tracing::error!(resource = %key.resource, %broken, "invariant 4 is broken: please report this");
             violations.insert(Invariant::SpansDisjoint);
         }
-        *unexplained.entry(key.cloud.clone()).or_insert(0) += life.unexplained.len() as u64;
+        differences.add(&life, name_of(&life), &told);
         let list = (key.cloud.clone(), kind::list_of(&key.kind).to_owned());
         let window = measure::Window {
             from: period.from,
@@ -377,7 +378,7 @@ async fn walk<S: Summing>(
         unobserved: sums.ledger().unobserved.clone(),
         sums,
         scopes,
-        unexplained,
+        differences,
         facts,
         violations,
     })
@@ -386,14 +387,23 @@ async fn walk<S: Summing>(
 /// Why scopes with usage are nobody's.
 fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period) -> Unattributed {
     let why = |(source, scope): &(String, String)| {
+        if scope.is_empty() && !scopes.0.contains_key(&(source.clone(), String::new())) {
+            return BTreeSet::from([format!(
+                "something of {source} has no owner: of what is scraped or queried, `scope`, `contract` or `contract_label` says whose it is"
+            )]);
+        }
         // A contract that an imported event names is of no cloud.
         let cloud = if scope.starts_with(amount::CONTRACT) {
             ""
         } else {
             source
         };
-        let told: BTreeSet<String> = scopes
-            .get(cloud, scope)
+        // A gateway's users may be projects of another source; ids of projects are nobody else's.
+        let found = scopes.get(cloud, scope).or_else(|| {
+            let mut all = scopes.0.iter();
+            all.find_map(|((_, id), s)| (id == scope).then_some(s))
+        });
+        let told: BTreeSet<String> = found
             .into_iter()
             .flat_map(|s| &s.owners)
             .filter(|o| o.start < period.to && o.end > period.from)
@@ -404,7 +414,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .collect();
         if told.is_empty() {
             return BTreeSet::from([format!(
-                "project {scope} was never listed by Keystone of {source}: `plimsoll check --online` says whether projects can be read"
+                "scope {scope} of {source} is in no list of projects or namespaces: `plimsoll check --online` says whether they can be read"
             )]);
         }
         told
@@ -433,8 +443,8 @@ pub async fn rebuild_pieces(
     let mut ready = Vec::new();
     let mut written = 0;
     let mut stream = store.told(query)?;
-    while let Some((key, told)) = stream.next().await? {
-        let life = fold::life(key, told);
+    while let Some((key, mut told)) = stream.next().await? {
+        let life = fold::life(key, &mut told);
         let mut pieces = measure::pieces_of(&life, &rules.meters, &scopes);
         pieces.sort_by(|a, b| (&a.meter, a.start).cmp(&(&b.meter, b.start)));
         let name = name_of(&life).to_owned();

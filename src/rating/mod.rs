@@ -33,7 +33,9 @@ pub use correct::{Proposal, corrections};
 pub use problem::{Problem, Unpriced};
 pub use project::projected;
 pub use quote::{NotQuoted, QUOTED, check_examples, quote};
-pub use words::{ROUNDING, credit_id, id, one_resource, quantity_text, rounding_id, sku_price, unit_price};
+pub use words::{
+    ROUNDING, credit_id, id, one_resource, quantity_text, rounding_id, sku_price, unit_price,
+};
 
 /// Prices a period's usage.
 ///

@@ -1,7 +1,14 @@
 //! The clouds we read, behind one closed set of variants.
 
+pub mod ceph;
 pub mod events;
+mod item;
+pub mod kubernetes;
 pub mod openstack;
+pub mod prometheus;
+pub mod rgw;
+mod run;
+mod whole;
 
 use crate::{
     config,
@@ -91,11 +98,29 @@ pub enum SourceError {
         /// The first one's error.
         first: String,
     },
+    /// A page of metrics, or an answer about them, cannot be used.
+    #[error("{url}: {why}")]
+    Metrics {
+        /// Where.
+        url: String,
+        /// What is wrong, and the way out.
+        why: String,
+    },
     /// A message broker did not do what it was asked.
     #[error("broker {address}: {why}")]
     Broker {
         /// Host, port and virtual host.
         address: String,
+        /// What happened, and the way out.
+        why: String,
+    },
+    /// A command did not do what it was run for.
+    #[error("`{command}` {why}")]
+    Command {
+        /// The program with its arguments.
+        command: String,
+        /// What it ended with; `None`: it did not run to its end, or its answer was rubbish.
+        code: Option<i32>,
         /// What happened, and the way out.
         why: String,
     },
@@ -147,6 +172,16 @@ pub enum Source {
     Inventory(Box<openstack::Inventory>),
     /// What an OpenStack region's services notify of, through one broker.
     Notifications(Box<openstack::Notifications>),
+    /// A part of a Ceph cluster.
+    Ceph(Box<ceph::Ceph>),
+    /// One list of a Kubernetes cluster, and the watch of it.
+    Kubernetes(Box<kubernetes::Kubernetes>),
+    /// The usage log of a zone of Ceph's object gateways.
+    RgwLog(Box<rgw::UsageLog>),
+    /// What the buckets of such a zone hold.
+    RgwBuckets(Box<rgw::Buckets>),
+    /// One page of metrics, or what is asked of a server that keeps them.
+    Metrics(Box<prometheus::Reader>),
 }
 
 /// What became of messages.
@@ -182,6 +217,10 @@ impl Source {
     ) -> Result<Vec<Self>, SourceError> {
         match config {
             config::Source::OpenStack(c) => openstack::open(c, clock, memory, collector),
+            config::Source::Ceph(c) => ceph::open(c, clock, memory, collector),
+            config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
+            config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
+            config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
         }
     }
 
@@ -192,6 +231,11 @@ impl Source {
             Self::OpenStack(o) => o.name(),
             Self::Inventory(i) => i.name(),
             Self::Notifications(n) => n.name(),
+            Self::Ceph(c) => c.name(),
+            Self::Kubernetes(k) => k.name(),
+            Self::RgwLog(r) => r.name(),
+            Self::RgwBuckets(r) => r.name(),
+            Self::Metrics(m) => m.name(),
         }
     }
 
@@ -202,6 +246,11 @@ impl Source {
             Self::OpenStack(o) => o.interval(),
             Self::Inventory(i) => i.interval(),
             Self::Notifications(n) => n.interval(),
+            Self::Ceph(c) => c.interval(),
+            Self::Kubernetes(k) => k.interval(),
+            Self::RgwLog(r) => r.interval(),
+            Self::RgwBuckets(r) => r.interval(),
+            Self::Metrics(m) => m.interval(),
         }
     }
 
@@ -211,16 +260,37 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.full_interval(),
             Self::Inventory(i) => i.interval(),
+            Self::Metrics(m) => m.interval(),
+            Self::Ceph(c) => c.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::RgwBuckets(r) => r.interval(),
+            Self::Kubernetes(k) => k.full_interval(),
         }
     }
 
     /// What became of messages since this was last asked.
     pub fn told(&mut self) -> Option<Told> {
         match self {
-            Self::OpenStack(_) | Self::Inventory(_) => None,
             Self::Notifications(n) => Some(n.told()),
+            _ => None,
+        }
+    }
+
+    /// What became of samples since this was last asked.
+    pub fn samples(&mut self) -> Option<prometheus::Samples> {
+        match self {
+            Self::Metrics(m) => Some(m.samples()),
+            _ => None,
+        }
+    }
+
+    /// Before the first pass: readers of many like lists spread over the interval.
+    #[must_use]
+    pub fn offset(&self) -> Duration {
+        match self {
+            Self::Metrics(m) => m.offset(),
+            _ => Duration::ZERO,
         }
     }
 
@@ -230,6 +300,12 @@ impl Source {
             Self::OpenStack(o) => o.remember(memory),
             Self::Inventory(i) => i.remember(memory),
             Self::Notifications(n) => n.remember(memory),
+            Self::Ceph(c) => c.remember(memory),
+            Self::Kubernetes(k) => k.remember(memory),
+            Self::RgwLog(r) => r.remember(memory),
+            Self::RgwBuckets(r) => r.remember(memory),
+            // What it reads needs nothing of what was.
+            Self::Metrics(_) => {}
         }
     }
 
@@ -238,8 +314,11 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.believe(lists),
             Self::Inventory(i) => i.believe(lists),
-            // Nothing is missing from a queue.
-            Self::Notifications(_) => {}
+            Self::Ceph(c) => c.believe(lists),
+            Self::RgwBuckets(r) => r.believe(lists),
+            // Nothing is missing from a queue or from a log, nor does a page end anything.
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) => {}
+            Self::Kubernetes(k) => k.believe(lists),
         }
     }
 
@@ -249,6 +328,11 @@ impl Source {
             Self::OpenStack(o) => o.collect(mode, out).await,
             Self::Inventory(i) => i.collect(out).await,
             Self::Notifications(n) => n.collect(mode, out).await,
+            Self::Ceph(c) => c.collect(out).await,
+            Self::Kubernetes(k) => k.collect(mode, out).await,
+            Self::RgwLog(r) => r.collect(out).await,
+            Self::RgwBuckets(r) => r.collect(out).await,
+            Self::Metrics(m) => m.collect(out).await,
         }
     }
 
@@ -258,6 +342,11 @@ impl Source {
             Self::OpenStack(o) => o.check_online().await,
             Self::Inventory(i) => i.check_online().await,
             Self::Notifications(n) => n.check_online().await,
+            Self::Ceph(c) => c.check_online().await,
+            Self::Kubernetes(k) => k.check_online().await,
+            Self::RgwLog(r) => r.check_online().await,
+            Self::RgwBuckets(r) => r.check_online().await,
+            Self::Metrics(m) => m.check_online().await,
         }
     }
 }

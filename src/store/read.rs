@@ -44,6 +44,7 @@ struct Reach {
     complete_full: u64,
     deleted: i64,
     complete_deleted: u64,
+    cursor: String,
 }
 
 #[derive(Debug, Row, Deserialize)]
@@ -60,8 +61,8 @@ struct Named {
     resource: String,
 }
 
-/// Resources of a cloud that are not known to be gone. What an event or a record says to be gone is gone; what was missed is gone unless it was seen since.
-const OPEN: &str = "SELECT kind, resource FROM facts WHERE cloud = ? GROUP BY cloud, kind, resource
+/// Resources of a cloud that are not known to be gone; what is counted alone is neither there nor gone. What an event or a record says to be gone is gone; what was missed is gone unless it was seen since.
+const OPEN: &str = "SELECT kind, resource FROM facts WHERE cloud = ? AND aspect != 'amount' GROUP BY cloud, kind, resource
     HAVING countIf(value = 'gone' AND evidence IN ('event', 'record')) = 0
        AND (countIf(value = 'gone' AND evidence = 'missing') = 0
             OR maxIf(seen, evidence = 'sighting') > maxIf(seen, value = 'gone' AND evidence = 'missing'))";
@@ -106,7 +107,7 @@ impl Store {
         let latest = "SELECT kind, resource, aspect, tupleElement(m, 1) AS value, tupleElement(m, 2) AS label, tupleElement(m, 3) AS levels,
                 tupleElement(m, 4) AS attrs, tupleElement(m, 5) AS at, tupleElement(m, 6) AS seen
             FROM (SELECT kind, resource, aspect, argMax((value, label, levels, attrs, at, seen), (seen, at, id)) AS m
-                  FROM facts WHERE cloud = ? AND evidence = 'sighting' AND (kind, resource) IN (OPEN)
+                  FROM facts WHERE cloud = ? AND aspect NOT IN ('amount', 'reading') AND evidence = 'sighting' AND (kind, resource) IN (OPEN)
                   GROUP BY cloud, kind, resource, aspect)";
         let query = self
             .client()
@@ -163,6 +164,9 @@ impl Store {
                     .watermarks
                     .insert(reach.list.clone(), Ts(reach.deleted));
             }
+            if !reach.cursor.is_empty() {
+                memory.cursors.insert(reach.list.clone(), reach.cursor);
+            }
             if reach.complete_full > 0 {
                 memory.full_watermarks.insert(reach.list, Ts(reach.full));
             }
@@ -213,7 +217,8 @@ impl Store {
                 "SELECT p.cloud AS cloud, p.list AS list,
                     maxIf(p.watermark, p.mode IN ('full', 'changes')) AS watermark, maxIf(p.watermark, p.mode = 'full') AS full,
                     countIf(p.mode IN ('full', 'changes')) AS complete, countIf(p.mode = 'full') AS complete_full,
-                    maxIf(p.watermark, p.mode = 'deleted') AS deleted, countIf(p.mode = 'deleted') AS complete_deleted
+                    maxIf(p.watermark, p.mode = 'deleted') AS deleted, countIf(p.mode = 'deleted') AS complete_deleted,
+                    argMaxIf(p.cursor, (p.watermark, p.started), p.cursor != '') AS cursor
                  FROM passes AS p WHERE p.outcome = 'complete' AND p.stored_at <= fromUnixTimestamp64Micro(?, 'UTC') GROUP BY cloud, list",
             )
             .bind(micros(as_of));

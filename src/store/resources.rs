@@ -4,9 +4,12 @@
 //! The table's own order is the stream's order, so that neither side sorts: the store holds a block of each part, we hold one resource.
 
 use super::{QUERY_TIMEOUT, Store, StoreError, read::micros, rows::FactOut};
-use crate::domain::{
-    ResourceKey, StoredFact, Ts,
-    fact::{amount, kind},
+use crate::{
+    domain::{
+        Period, ResourceKey, StoredFact, Ts,
+        fact::{amount, kind},
+    },
+    fold::JOINED_S,
 };
 use clickhouse::{
     Row,
@@ -22,7 +25,8 @@ pub(super) const DOING: &str = "read facts";
 pub struct FactQuery {
     /// Facts stored no later than this.
     pub as_of: Ts,
-    /// Resources that were not gone for certain (an event's or record's `Gone`) before this.
+    /// Resources that were not gone for certain (an event's or record's `Gone`) before this, without what counters showed of stretches that
+    /// ended by then.
     pub not_gone_before: Ts,
     /// Only of these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -30,6 +34,8 @@ pub struct FactQuery {
     pub cloud: Option<String>,
     /// Only these resources; empty: all.
     pub resources: Vec<String>,
+    /// Readings of counters and gauges from here to there alone; `None`: all. They are the one thing that grows with time.
+    pub readings: Option<(Ts, Ts)>,
 }
 
 impl FactQuery {
@@ -42,6 +48,19 @@ impl FactQuery {
             kinds: Vec::new(),
             cloud: None,
             resources: Vec::new(),
+            readings: None,
+        }
+    }
+
+    /// No more readings than what begins in a period needs, and what reaches into it.
+    #[must_use]
+    pub fn readings_of(self, period: &Period) -> Self {
+        Self {
+            readings: Some((
+                period.from.plus_seconds(-JOINED_S),
+                period.to.plus_seconds(JOINED_S),
+            )),
+            ..self
         }
     }
 }
@@ -150,19 +169,29 @@ impl Store {
                 .fold(q, |q, (_, words)| q.bind(words))
         };
         let mut sql = format!("SELECT ?fields FROM facts WHERE 1{only}");
+        if query.readings.is_some() {
+            sql.push_str(
+                " AND (aspect != 'reading' OR at BETWEEN fromUnixTimestamp64Micro(?, 'UTC') AND fromUnixTimestamp64Micro(?, 'UTC'))",
+            );
+        }
         let past = query.not_gone_before > Ts::MIN;
         if past {
             sql.push_str(&format!(
                 " AND (cloud, kind, resource) NOT IN (SELECT cloud, kind, resource FROM facts
                     WHERE value = 'gone' AND evidence IN ('event', 'record') AND stored_at <= fromUnixTimestamp64Micro(?, 'UTC'){only}
-                    GROUP BY cloud, kind, resource HAVING max(at) < fromUnixTimestamp64Micro(?, 'UTC'))"
+                    GROUP BY cloud, kind, resource HAVING max(at) < fromUnixTimestamp64Micro(?, 'UTC'))
+                 AND (aspect != 'amount' OR evidence != 'sighting' OR at > fromUnixTimestamp64Micro(?, 'UTC'))"
             ));
         }
         sql.push_str(" ORDER BY cloud, kind, resource, aspect, at, id");
         let mut bound = bind(self.query(&sql));
+        if let Some((first, last)) = query.readings {
+            bound = bound.bind(micros(first)).bind(micros(last));
+        }
         if past {
             bound = bound.bind(micros(query.as_of));
             bound = bind(bound);
+            bound = bound.bind(micros(query.not_gone_before));
             bound = bound.bind(micros(query.not_gone_before));
         }
         // The answer is read as it comes; buffered, it would have to fit into the server's memory first.
@@ -172,19 +201,20 @@ impl Store {
             .map_err(|e| self.sorted(DOING, &e))
     }
 
-    /// Contracts that amounts name themselves, in facts stored no later than `as_of`.
+    /// Contracts that amounts and readings name themselves, in facts stored no later than `as_of`.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn named_contracts(&self, as_of: Ts) -> Result<Vec<String>, StoreError> {
         let query = self
             .query(
-                "SELECT DISTINCT substring(attrs[?], length(?) + 1) FROM facts WHERE kind = ? AND aspect = 'amount' AND startsWith(attrs[?], ?)
+                "SELECT DISTINCT substring(attrs[?], length(?) + 1) FROM facts WHERE kind IN (?, ?) AND aspect IN ('amount', 'reading') AND startsWith(attrs[?], ?)
                  AND stored_at <= fromUnixTimestamp64Micro(?, 'UTC')",
             )
             .bind(amount::SCOPE)
             .bind(amount::CONTRACT)
             .bind(kind::IMPORTED)
+            .bind(kind::MEASURED)
             .bind(amount::SCOPE)
             .bind(amount::CONTRACT)
             .bind(micros(as_of));

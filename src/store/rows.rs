@@ -9,7 +9,7 @@ use crate::domain::{
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
-/// A fact on its way in. Times are microseconds, enums the numbers of `0001_facts.sql`.
+/// A fact on its way in. Times are microseconds, enums the numbers of `0001_facts.sql` and `0003_readings.sql`.
 #[derive(Debug, Row, Serialize)]
 pub(super) struct FactIn<'a> {
     cloud: &'a str,
@@ -240,6 +240,7 @@ pub(super) struct PassRow {
     bytes: u64,
     error: String,
     collector: String,
+    cursor: String,
 }
 
 impl From<&Pass> for PassRow {
@@ -271,6 +272,7 @@ impl From<&Pass> for PassRow {
             bytes: p.bytes,
             error: p.error.clone(),
             collector: p.collector.clone(),
+            cursor: p.cursor.clone(),
         }
     }
 }
@@ -313,6 +315,7 @@ impl PassRow {
             bytes: self.bytes,
             error: self.error,
             collector: self.collector,
+            cursor: self.cursor,
         })
     }
 }
@@ -422,6 +425,7 @@ const fn aspect_number(aspect: Aspect) -> i8 {
         Aspect::Name => 5,
         Aspect::Attributes => 6,
         Aspect::Amount => 7,
+        Aspect::Reading => 8,
     }
 }
 
@@ -473,27 +477,20 @@ mod tests {
 
     #[test]
     fn the_schema_has_the_words_and_numbers_of_the_domain() {
-        let schema = include_str!("../../schemas/clickhouse/0001_facts.sql");
+        let schema = concat!(
+            include_str!("../../schemas/clickhouse/0001_facts.sql"),
+            include_str!("../../schemas/clickhouse/0003_readings.sql")
+        );
+        let has = |word: &str, number: i8| schema.contains(&format!("'{word}' = {number}"));
         for aspect in Aspect::ALL {
-            assert!(
-                schema.contains(&format!(
-                    "'{}' = {}",
-                    aspect.as_str(),
-                    aspect_number(aspect)
-                )),
-                "{aspect:?}"
-            );
-            assert_eq!(aspect_of(aspect_number(aspect)), Some(aspect));
+            let number = aspect_number(aspect);
+            assert!(has(aspect.as_str(), number), "{aspect:?}");
+            assert_eq!(aspect_of(number), Some(aspect));
         }
         for evidence in Evidence::ALL {
-            assert!(
-                schema.contains(&format!(
-                    "'{}' = {}",
-                    evidence.as_str(),
-                    evidence_number(evidence)
-                )),
-                "{evidence:?}"
-            );
+            let number = evidence_number(evidence);
+            assert!(has(evidence.as_str(), number), "{evidence:?}");
+            assert_eq!(evidence_of(number), Some(evidence));
         }
     }
 }

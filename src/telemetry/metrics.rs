@@ -91,6 +91,7 @@ pub struct Metrics {
     passes: Family<OfOutcome, Counter>,
     facts: Family<OfKind, Counter>,
     notifications: Family<OfUse, Counter>,
+    samples: Family<OfUse, Counter>,
     usage_unexplained: Family<OfSource, Gauge>,
     usage_unobserved: Family<OfSource, Gauge>,
     spool_bytes: Gauge,
@@ -132,6 +133,7 @@ impl Metrics {
             passes: Family::default(),
             facts: Family::default(),
             notifications: Family::default(),
+            samples: Family::default(),
             usage_unexplained: Family::default(),
             usage_unobserved: Family::default(),
             spool_bytes: Gauge::default(),
@@ -191,6 +193,8 @@ impl Metrics {
         );
         let help = "Messages read from the source's brokers: of use, of none, or set aside because they could not be read";
         r.register("notifications", help, self.notifications.clone());
+        let help = "Samples of metered metrics on pages and in answers: read, or unread because they tell no value";
+        r.register("samples", help, self.samples.clone());
         let help = "Sightings in the current month that no event explains: where events and inventory differ";
         r.register("usage_unexplained", help, self.usage_unexplained.clone());
         let help = "Seconds of the current month's usage lines that should have been observed and were not: gaps";
@@ -361,6 +365,17 @@ impl Metrics {
                 outcome,
             };
             self.notifications.get_or_create(&of).inc_by(n);
+        }
+    }
+
+    /// Samples of metrics that are metered: read, and not to be read.
+    pub fn samples(&self, source: &str, read: u64, unread: u64) {
+        for (outcome, n) in [("read", read), ("unread", unread)] {
+            let of = OfUse {
+                source: source.to_owned(),
+                outcome,
+            };
+            self.samples.get_or_create(&of).inc_by(n);
         }
     }
 

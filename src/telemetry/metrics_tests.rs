@@ -24,6 +24,7 @@ fn pass(list: &str, outcome: Outcome, started: i64, took: i64) -> Pass {
         bytes: 1_000,
         error: String::new(),
         collector: "host-1".into(),
+        cursor: String::new(),
     }
 }
 
@@ -56,6 +57,7 @@ fn touched() -> Metrics {
     m.pass(&pass("servers", Outcome::Suspect, 1_793_000_060, 1));
     m.pass(&pass("projects", Outcome::Complete, 1_793_000_001, 40));
     m.facts(&[fact("server"), fact("server"), fact("project")]);
+    m.samples("lab", 12, 1);
     m.unexplained("lab", 5);
     m.unobserved("lab", 90);
     m.slo_events("server-boot", "acme", 3, 1);

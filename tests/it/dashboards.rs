@@ -1,6 +1,7 @@
 //! Every dashboard: its structure, and every query of it on a real store.
 
 mod billing;
+mod ceph;
 mod openstack;
 
 use crate::{
@@ -339,6 +340,7 @@ async fn seed(store: &Store) {
             bytes: 100,
             error: String::new(),
             collector: "test".into(),
+            cursor: String::new(),
         }
     };
     let passes = vec![read(Outcome::Complete, 20), read(Outcome::Failed, 21)];
@@ -377,6 +379,7 @@ async fn every_query_runs_on_the_store_and_shows_what_was_seeded() {
     seed(&store).await;
     openstack::seed_things(&store).await;
     billing::seed_charges(&store).await;
+    ceph::seed_cluster(&store).await;
     for (file, d) in dashboards() {
         for (place, sql) in queries(&d) {
             for tenant in [None, Some("it's")] {

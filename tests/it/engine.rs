@@ -112,7 +112,8 @@ async fn one_engine_a_directory_whoever_comes_first() {
         .json("SELECT DISTINCT version FROM schema_migrations ORDER BY version")
         .await
         .unwrap();
-    assert_eq!(applied.len(), 2, "{applied:?}");
+    let there = std::fs::read_dir("schemas/clickhouse").unwrap().count();
+    assert_eq!(applied.len(), there, "{applied:?}");
     left.close().await.unwrap();
 
     // It came to an end: the directory is free, and what was written is there.

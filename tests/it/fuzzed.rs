@@ -31,6 +31,11 @@ fn items(path: &str, key: &str) -> Vec<Vec<u8>> {
     items.map(|i| serde_json::to_vec(i).unwrap()).collect()
 }
 
+/// What a command of Ceph printed.
+fn command(name: &str) -> Vec<u8> {
+    read(&format!("tests/captures/ceph/commands/{name}.out"))
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
@@ -79,6 +84,45 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "account" => vec![b"X-Account-Object-Count: 12\nX-Account-Bytes-Used: 3000\nX-Account-Storage-Policy-Gold-Object-Count: 2\n\
             X-Account-Storage-Policy-Gold-Bytes-Used: 1000\n".to_vec()],
         "inventories" => vec![read("tests/captures/openstack/placement/rp-inventories.json")],
+        "rgw_usage" => ["usage_all", "usage_requester_pays", "usage_10k_dups"]
+            .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+            .into(),
+        "rgw_bucket" => ["bucket_stats_mpu", "reef/bucket_stats_versions"]
+            .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+            .into(),
+        "rgw_names" => {
+            let mut all = ["metadata_user_list", "metadata_user_paged", "reef/metadata_user"]
+                .map(|f| read(&format!("tests/captures/ceph/{f}.json")))
+                .to_vec();
+            all.push(b"tx00000bfb330aa9bb66441-006b03f4e9-1032-default".into());
+            all
+        }
+        "ceph_images" => [
+            "rbd_ls_long_pool=volumes",
+            "rbd_du_pool=volumes",
+            "rbd_trash_ls_all_pool=volumes",
+            "rbd_info_pool=vms_image-id=1124b172065e",
+        ]
+        .map(command)
+        .into(),
+        "ceph_subvolume" => [
+            "ceph_fs_subvolume_info_cephfs_ab9099a4-35a2-40ae-9af3-05535ec42e08",
+            "ceph_fs_subvolume_info_cephfs_29a3b2e9-5d65-4441-9588-42dea2bc372f",
+        ]
+        .map(command)
+        .into(),
+        "ceph_cluster" => ["ceph_status", "ceph_df_detail", "ceph_osd_df_tree"]
+            .map(command)
+            .into(),
+        "k8s_quantity" => ["250m", "1.5Gi", "12e3", "125293548Ki", "0.1", "7n"]
+            .map(|t| t.as_bytes().to_vec())
+            .into(),
+        "k8s_pod" => kubernetes("pods-acme-prod"),
+        "k8s_namespace" => kubernetes("namespaces"),
+        "k8s_node" => kubernetes("nodes"),
+        "k8s_claim" => kubernetes("persistentvolumeclaims"),
+        "k8s_volume" => kubernetes("persistentvolumes"),
+        "k8s_service" => kubernetes("services"),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",
@@ -100,11 +144,27 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             all.push(EXPOSITION.into());
             all
         }
+        "metrics_page" => vec![
+            read("tests/captures/exposition/kubelet-resource.txt"),
+            read("tests/captures/exposition/kubelet-resource-bad-timestamp.txt"),
+            EXPOSITION.into(),
+        ],
+        "metrics_answer" => [
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"x","pod":"a"},"values":[[1795424073,"1"],[1795424133.5,"1e3"]]}]}}"#,
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"pod":"a"},"value":[1795424073.532,"NaN"]}]},"warnings":["w"]}"#,
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1795424073.532,"1795424073.532"]}}"#,
+        ]
+        .map(|t| t.as_bytes().to_vec())
+        .into(),
         "number" => ["4.20072246e+06", "-0017.50", ".5E-3"]
             .map(|t| t.as_bytes().to_vec())
             .into(),
         other => panic!("no seeds for {other}"),
     }
+}
+
+fn kubernetes(list: &str) -> Vec<Vec<u8>> {
+    items(&format!("tests/captures/kubernetes/{list}.json"), "items")
 }
 
 /// One recorded message of each type, as sent.

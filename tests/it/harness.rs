@@ -141,11 +141,8 @@ pub(crate) fn fact(
 
 pub(crate) fn everything(cloud: &str) -> FactQuery {
     FactQuery {
-        as_of: Ts::MAX,
-        not_gone_before: Ts::MIN,
-        kinds: Vec::new(),
         cloud: Some(cloud.into()),
-        resources: Vec::new(),
+        ..FactQuery::all(Ts::MAX)
     }
 }
 

@@ -207,7 +207,7 @@ async fn a_change_is_written_at_once_and_once_more_when_it_has_settled() {
     };
     assert_eq!(
         sightings(&cloud),
-        vec![(noon().plus_seconds(2), noon().plus_seconds(3)); 5]
+        [(noon().plus_seconds(2), noon().plus_seconds(3))]
     );
     cloud.later(5);
     cloud.collect(PassMode::Changes).await;
@@ -216,7 +216,7 @@ async fn a_change_is_written_at_once_and_once_more_when_it_has_settled() {
     cloud.collect(PassMode::Changes).await;
     assert_eq!(
         sightings(&cloud),
-        vec![(noon().plus_seconds(2), noon().plus_seconds(13)); 5]
+        [(noon().plus_seconds(2), noon().plus_seconds(13))]
     );
     cloud.later(5);
     cloud.collect(PassMode::Changes).await;

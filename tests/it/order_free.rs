@@ -167,8 +167,8 @@ async fn assert_lives(store: &Store, cloud: &str, facts: &[(ResourceKey, Vec<Sto
             let known = facts.iter().filter(|f| f.stored_at <= as_of);
             let known: Vec<Fact> = known.map(|f| f.fact.clone()).collect();
             if !known.is_empty() {
-                let (same, told) = told.next().await.unwrap().unwrap();
-                assert_eq!(fold::life(same, told), fold::fold(key, known).life());
+                let (same, mut told) = told.next().await.unwrap().unwrap();
+                assert_eq!(fold::life(same, &mut told), fold::fold(key, known).life());
             }
         }
         assert!(told.next().await.unwrap().is_none());
@@ -276,7 +276,18 @@ async fn two_collectors_at_once_and_shuffled_batches_give_the_same_bytes() {
         let got = outputs(other, &now);
         assert!(got.keys().eq(want.keys()), "{:?}", got.keys());
         for (name, bytes) in &want {
-            assert!(got[name] == *bytes, "{name} differs");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let differ = |(a, b): &(String, String)| a != b;
+            let (a, b) = (text(bytes), text(&got[name]));
+            let lines = a
+                .lines()
+                .map(str::to_owned)
+                .zip(b.lines().map(str::to_owned));
+            assert!(
+                got[name] == *bytes,
+                "{name} differs, first: {:?}",
+                lines.into_iter().find(differ)
+            );
         }
     }
 }

@@ -365,3 +365,26 @@ fn page_metrics_usage_export_and_truth_agree_while_it_runs_and_it_ends_cleanly()
         assert_eq!(shown(&page, &tenant, "Cost, EUR"), Ok(exact), "{tenant}");
     }
 }
+
+#[test]
+fn a_port_that_is_taken_is_named_before_anything_is_started() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plimsoll.yaml");
+    std::fs::write(
+        &path,
+        format!("sources: []\nhttp: {{listen: '{address}'}}\n"),
+    )
+    .unwrap();
+    let p = Plimsoll::with_config(path);
+    let (code, _, said) = p.run(&["run"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains(&format!(
+            "{address} (http.listen): is another plimsoll running there?"
+        )),
+        "{said}"
+    );
+    assert!(!p.data().join("engine").exists());
+}

@@ -45,7 +45,7 @@ fn made(config: PathBuf) -> Plimsoll {
     let out = p.dir().join("plimsoll.rules.yaml");
     let ran = p
         .command(&["rules", "--out", out.to_str().unwrap()])
-        .env("OS_PASSWORD", "x")
+        .envs(["OS_PASSWORD", "RGW_ACCESS_KEY", "RGW_SECRET_KEY"].map(|name| (name, "x")))
         .output()
         .unwrap();
     assert!(
@@ -157,6 +157,7 @@ fn filled() -> Metrics {
         bytes: 1,
         error: String::new(),
         collector: "h/1".into(),
+        cursor: String::new(),
     });
     m.unexplained("a", 1);
     m.slo_events("server-boot", "acme", 1, 0);

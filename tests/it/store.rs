@@ -34,6 +34,7 @@ fn pass(cloud: &str, list: &str, mode: PassMode, watermark: i64, outcome: Outcom
             "broke off".into()
         },
         collector: "test".into(),
+        cursor: format!("after {watermark}"),
     }
 }
 
@@ -217,6 +218,8 @@ async fn passes_memory_and_filters() {
             ("servers.deleted".to_owned(), Ts::from_second(150)),
         ])
     );
+    // Of complete passes alone: what broke off is read again.
+    assert_eq!(memory.cursors["servers"], "after 200");
     assert_eq!(
         memory.full_watermarks,
         BTreeMap::from([("servers".to_owned(), Ts::from_second(100))])

@@ -103,10 +103,10 @@ async fn a_collector_that_came_when_all_was_over() {
 fn compare(one: &Said, other: &Said) -> usize {
     let lives = truth::lives();
     let mut gaps = 0;
-    for (id, life) in &lives {
+    // Of one that was deleted before it was scheduled nobody knows when the cloud forgot it; that none of it is counted, the rows show.
+    for (id, life) in lives.iter().filter(|(_, l)| !l.unscheduled()) {
         let (Some(a), Some(b)) = (one.servers.get(id), other.servers.get(id)) else {
-            assert!(life.unscheduled(), "{} is lost", life.name);
-            continue;
+            panic!("{} is lost", life.name);
         };
         for aspect in [Aspect::State, Aspect::Owner, Aspect::Name] {
             assert_eq!(

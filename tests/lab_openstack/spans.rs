@@ -97,7 +97,7 @@ async fn spans_are_what_the_seed_did() {
         found.changes,
         found.outside_us / 1000,
         passes.len(),
-        computed.unexplained.values().sum::<u64>()
+        computed.differences.counts.values().sum::<u64>()
     );
     for name in [
         "short-active",

@@ -38,6 +38,15 @@ ready() { # number
     sleep 0.2
   done
 }
+reached() { # number time: all lists that are read often have been read since
+  local t=$SECONDS
+  until curl -fsS "http://127.0.0.1:$(port "$1")/metrics" 2>/dev/null | awk -v since="$2" '
+    /^plimsoll_pass_watermark_timestamp_seconds\{.*list="(servers|volumes|images|floating_ips|ports|routers|load_balancers|shares)"/ && $NF >= since { n++ }
+    END { exit n < 8 }'; do
+    ((SECONDS - t < 300)) || broken "$1" "has lists that were not read since $2, 300 s ago"
+    sleep 1
+  done
+}
 stop() { # number
   [[ -n ${collectors[$1]:-} ]] || return 0
   local rc=0
@@ -96,16 +105,17 @@ seed=''
 truth >"$PLIMSOLL_LAB_TRUTH"
 lap seed "$t"
 
-# Ten seconds until Nova's records are settled, one interval until a pass reads them, and some for the pass. `one` reads on when the others have ended:
-# so it reaches as far as they do.
+# Ten seconds until Nova's records are settled, then a pass over everything, however long it takes. `one` reads on when the others have ended: so it
+# reaches as far as they do.
 t=$SECONDS
+settled=$(($(date +%s) + 12))
 start 3
 ready 3
-sleep 25
+for c in 2 3 4; do reached "$c" "$settled"; done
 stop 2 || broken 2 "did not end well"
 stop 3 || broken 3 "did not end well"
 stop 4 || broken 4 "did not end well"
-sleep 10
+reached 1 "$(date +%s)"
 stop 1 || broken 1 "did not end well"
 lap settle "$t"
 

@@ -128,7 +128,7 @@ pub(super) struct Line {
     /// Per how many units. Default: 1.
     #[serde(default = "one")]
     pub(super) per: Decimal,
-    /// Of what: instance, cluster, loadbalancer, address, vCPU, GPU, request, object, service unit, GB (10^9), GiB (2^30), TB, TiB.
+    /// Of what: instance, cluster, loadbalancer, address, vCPU, CPU (of Kubernetes), GPU, request, object, service unit, GB (10^9), GiB (2^30), TB, TiB.
     pub(super) unit: Part<Unit>,
     /// Per how long: hour, day, 30d (2,592,000 s), month (the calendar month at hand), none (amounts, not levels over time).
     pub(super) period: Part<Span>,

@@ -15,7 +15,7 @@ pub(in crate::config) struct Meters {
     pub(in crate::config) preset: String,
     /// Other states for single meters: a preset's name or a list of states.
     pub(in crate::config) states: BTreeMap<String, States>,
-    /// Meters of your own, for what other systems count and `plimsoll import` brings: backups, licences.
+    /// Meters of your own, for what `plimsoll import` brings and what sources of the kind `prometheus` read: backups, licences, energy.
     pub(in crate::config) declared: Vec<Part<Declared>>,
 }
 
@@ -23,17 +23,17 @@ pub(in crate::config) struct Meters {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Declared {
-    /// Its name in events, prices and lines.
+    /// Its name in events, sources, prices and lines.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"), example = &"backup.protected")]
     pub(in crate::config) name: String,
     /// For people.
     pub(in crate::config) description: String,
-    /// UCUM unit of what events count: `By`, `{licence}`, `{call}`. Of a level, seconds are added: `By.s`.
+    /// UCUM unit of what is counted: `By`, `{licence}`, `{call}`. Of a level, seconds are added: `By.s`.
     #[schemars(example = &"By")]
     pub(in crate::config) unit: String,
     /// `level`: held for a time, as bytes are; `amount`: passed, as calls are.
     pub(in crate::config) kind: MeterKind,
-    /// What may be priced apart; events say it. Default: nothing.
+    /// What may be priced apart; events and labels say it. Default: nothing.
     #[serde(default)]
     pub(in crate::config) dimensions: Vec<Dimension>,
 }

@@ -172,17 +172,7 @@ fn bounds(c: &mut Checker<'_>, raw: &raw::OpenStack, path: &Path) {
     for (key, length, min, max) in lengths {
         c.within(&path.key(key), length, min, max);
     }
-    if raw.full_interval.0 < raw.interval.0 {
-        let what = format!(
-            "{} is shorter than `interval` ({})",
-            raw.full_interval, raw.interval
-        );
-        c.error(
-            &path.key("full_interval"),
-            what,
-            "full lists are the rarer ones",
-        );
-    }
+    super::full_is_rarer(c, &raw.interval, &raw.full_interval, path);
     c.at_least(&path.key("body_max"), &raw.body_max, 64 << 10);
 }
 
@@ -265,7 +255,7 @@ fn login(c: &mut Checker<'_>, raw: &raw::OpenStack, path: &Path) -> Option<Login
         }
     };
     match &raw.auth_url {
-        None => missing(
+        None => super::missing(
             c,
             path,
             "auth_url",
@@ -309,7 +299,7 @@ fn password(
         ("password", raw.password.is_some()),
     ];
     for (key, _) in parts.iter().filter(|(_, there)| !there) {
-        missing(c, path, key, WAYS);
+        super::missing(c, path, key, WAYS);
     }
     let domain = |d: &Option<String>| d.clone().unwrap_or_else(|| "Default".to_owned());
     Some(Credentials::Password {
@@ -319,11 +309,4 @@ fn password(
         project_domain: domain(&raw.project_domain),
         password: password?,
     })
-}
-
-/// Says that a key is missing, unless it is there and was refused, which is known then.
-fn missing(c: &mut Checker<'_>, path: &Path, key: &str, hint: &str) {
-    if !c.root.has(&path.key(key)) {
-        c.error(&path.key(key), "is missing", hint);
-    }
 }

@@ -52,7 +52,7 @@ fn networks_are_public_by_a_pattern() {
     let wrong = problems(&with("'('")).join("\n");
     assert!(wrong.contains("sources[0].public_networks"), "{wrong}");
     let right = judged(&with("provider-.*")).unwrap();
-    let Source::OpenStack(source) = &right.sources[0];
+    let source = region(&right.sources[0]);
     assert_eq!(source.public_networks.as_deref(), Some("provider-.*"));
 }
 
@@ -78,10 +78,10 @@ fn secrets_by_reference_alone() {
     fs::write(&file, "hunter2 \r\n").unwrap();
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let config = judged(&SOUND.replace("{env: OS_PASSWORD}", &by_file)).unwrap();
-    let Source::OpenStack(OpenStack {
+    let OpenStack {
         credentials: Credentials::Password { password, .. },
         ..
-    }) = &config.sources[0]
+    } = region(&config.sources[0])
     else {
         panic!()
     };
@@ -283,7 +283,7 @@ fn brokers_have_queues_of_their_own_and_defaults() {
         "{url: amqps://rabbit/nova%2Fcell1, username: u, password: {env: OS_PASSWORD}}",
     ))
     .unwrap();
-    let Source::OpenStack(source) = &config.sources[0];
+    let source = region(&config.sources[0]);
     let b = &source.notifications[0];
     assert_eq!(
         (b.host.as_str(), b.port, b.vhost.as_str(), b.tls),

@@ -18,8 +18,7 @@ fn the_commented_example_is_accepted_and_shows_every_key() {
 
     // What it calls defaults are the defaults.
     let bare = judged(SOUND).unwrap();
-    let (Source::OpenStack(shown), Source::OpenStack(default)) =
-        (&config.sources[0], &bare.sources[0]);
+    let (shown, default) = (region(&config.sources[0]), region(&bare.sources[0]));
     let tuned = |o: &OpenStack| {
         let numbers = (
             o.interval_s,
@@ -79,7 +78,7 @@ fn the_quickstart_needs_no_environment() {
         FilePath::new("elsewhere"),
         "as the command line says, from the working directory"
     );
-    let Source::OpenStack(sim) = &config.sources[0];
+    let sim = region(&config.sources[0]);
     let Credentials::Password {
         password, username, ..
     } = &sim.credentials

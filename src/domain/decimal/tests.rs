@@ -138,8 +138,37 @@ fn rational(text: &str) -> BigRational {
     BigRational::from_integer(digits) * BigRational::from_integer(10.into()).pow(power)
 }
 
+/// The product, where it and the digits of both together fit in 128 bits.
+fn product(a: &str, b: &str, plain: &BigInt) -> Option<i128> {
+    let digits = |n: &str| {
+        let n = rational(n);
+        let mut whole = n.clone();
+        while !whole.is_integer() {
+            whole *= BigInt::from(10);
+        }
+        let mut whole = whole.to_integer();
+        let ten = BigInt::from(10);
+        while whole != BigInt::ZERO && (&whole % &ten) == BigInt::ZERO {
+            whole /= &ten;
+        }
+        whole
+    };
+    let (a, b) = (digits(a), digits(b));
+    a.to_i128()?;
+    b.to_i128()?;
+    (a * b).to_i128()?;
+    plain.to_i128()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// As the slow and plain way has it, floored; or it is told that it does not fit.
+    #[test]
+    fn products_are_exact(a in text(), b in text()) {
+        let plain = (rational(&a) * rational(&b)).floor().to_integer();
+        prop_assert_eq!(d(&a).times(&d(&b)).ok(), product(&a, &b, &plain));
+    }
 
     #[test]
     fn agrees_with_a_rational(a in text(), b in text(), decimals in 0_u32..30) {

@@ -31,6 +31,8 @@ pub enum PriceUnit {
     Address,
     /// A virtual CPU.
     Vcpu,
+    /// A CPU of a Kubernetes node.
+    Cpu,
     /// A GPU.
     Gpu,
     /// A request.
@@ -49,8 +51,8 @@ pub enum PriceUnit {
     Tib,
 }
 
-words!(PriceUnit, 13:
-    Instance = "instance", Cluster = "cluster", Loadbalancer = "loadbalancer", Address = "address", Vcpu = "vCPU", Gpu = "GPU",
+words!(PriceUnit, 14:
+    Instance = "instance", Cluster = "cluster", Loadbalancer = "loadbalancer", Address = "address", Vcpu = "vCPU", Cpu = "CPU", Gpu = "GPU",
     Request = "request", Object = "object", ServiceUnit = "service unit", Gb = "GB", Gib = "GiB", Tb = "TB", Tib = "TiB",
 );
 
@@ -59,7 +61,7 @@ impl PriceUnit {
     #[must_use]
     pub fn base(self) -> BigInt {
         BigInt::from(match self {
-            Self::Gb => 1_000_000_000_u64,
+            Self::Cpu | Self::Gb => 1_000_000_000_u64,
             Self::Gib => 1 << 30,
             Self::Tb => 1_000_000_000_000,
             Self::Tib => 1 << 40,
@@ -74,6 +76,7 @@ impl PriceUnit {
             Self::Instance | Self::Cluster | Self::Loadbalancer => "1",
             Self::Address => "{address}",
             Self::Vcpu => "{vcpu}",
+            Self::Cpu => "{cpu-n}",
             Self::Gpu => "{gpu}",
             Self::Request => "{request}",
             Self::Object => "{object}",

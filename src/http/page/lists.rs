@@ -6,7 +6,7 @@ use super::{
         overview::Overview,
         reach::{ListRow, reaches_to},
     },
-    time,
+    differences, time,
 };
 use crate::domain::{Outcome, PassMode};
 use maud::{Markup, html};
@@ -52,6 +52,7 @@ pub(super) fn section(o: &Overview) -> Markup {
                         }
                     }
                 }
+                (differences::link(o))
             }
         }
     }
@@ -74,6 +75,9 @@ fn service(row: &ListRow) -> &str {
         "share" => "Shares",
         "object-store" => "Object storage",
         "placement" => "Capacity",
+        "rbd" => "RBD images",
+        "cephfs" => "CephFS subvolumes",
+        "cluster" => "Ceph cluster",
         other => other,
     }
 }

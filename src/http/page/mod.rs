@@ -1,6 +1,7 @@
 //! Pages as pure functions of what they show: no store, no clock, no script.
 
 mod beside;
+mod differences;
 mod lists;
 mod usage;
 
@@ -52,6 +53,16 @@ fn frame(title: &str, header: &Markup, main: &Markup) -> Markup {
     }
 }
 
+/// Where lists and events disagree.
+#[must_use]
+pub fn differences(o: &Overview) -> Markup {
+    frame(
+        &format!("Differences, {} · plimsoll", o.month.title),
+        &header(&o.month, o.as_of, "/differences"),
+        &differences::section(o),
+    )
+}
+
 /// A page that says what went wrong and where to go.
 #[must_use]
 pub fn notice(title: &str, text: &str, way_out: &str) -> Markup {
@@ -75,7 +86,7 @@ pub fn overview(o: &Overview) -> Markup {
     let empty = o.tenants.is_empty() && o.unattributed.is_none();
     frame(
         &format!("{} · plimsoll", o.month.title),
-        &header(&o.month, o.as_of),
+        &header(&o.month, o.as_of, "/"),
         &html! {
             @if !o.warnings.is_empty() {
                 section.attention aria-labelledby="attention" {
@@ -89,11 +100,11 @@ pub fn overview(o: &Overview) -> Markup {
     )
 }
 
-fn header(m: &Month, as_of: Ts) -> Markup {
+fn header(m: &Month, as_of: Ts, page: &str) -> Markup {
     let beside = |month: &Option<String>, word: &str, before: bool| {
         html! {
             @if let Some(month) = month {
-                a href={ "/?month=" (month) } rel=(if before { "prev" } else { "next" }) aria-label={ (word) ", " (month) } {
+                a href={ (page) "?month=" (month) } rel=(if before { "prev" } else { "next" }) aria-label={ (word) ", " (month) } {
                     @if before { span aria-hidden="true" { "‹ " } }
                     (month)
                     @if !before { span aria-hidden="true" { " ›" } }

@@ -6,10 +6,11 @@ use super::{
         overview::{Overview, Reasons},
         samples::{Server, config, figures, four_tenants, fresh, october, status, trouble, usage},
     },
-    overview as page_of,
+    differences, overview as page_of,
 };
 use crate::{
-    domain::{Outcome, PassMode, money::exact_text},
+    domain::{Aspect, Outcome, PassMode, ResourceKey, money::exact_text},
+    periods::differences::{Difference, Differences},
     store::ListStatus,
 };
 
@@ -175,6 +176,7 @@ fn what_cannot_be_priced_is_said_and_no_cost_is_shown() {
         usage: usage(&four_tenants()),
         rated: None,
         reasons: Reasons::new(),
+        differences: Differences::default(),
     };
     let html = page_of(&Overview::build(
         &config(&["north-1"], true),
@@ -349,4 +351,42 @@ fn lists_stand_service_by_service() {
     assert!(place(">backups<") < place(">volumes<"));
     assert!(place(">volumes<") < place("Networks of north-1"));
     assert_eq!(html.matches("Block storage of north-1").count(), 1);
+}
+
+#[test]
+fn where_lists_and_events_disagree_is_told_line_by_line() {
+    let none = overview(figures(&four_tenants(), true), fresh());
+    assert!(!page_of(&none).0.contains("/differences"));
+    assert!(differences(&none).0.contains("Nowhere in October 2026"));
+    let one = Difference {
+        seen: october().from.plus_seconds(3_600),
+        key: ResourceKey {
+            cloud: "north-1".into(),
+            kind: "load_balancer".into(),
+            resource: "c3a1".into(),
+        },
+        name: "<front>".into(),
+        aspect: Aspect::State,
+        told: String::new(),
+        shown: "stopped".into(),
+        fact: 7,
+    };
+    let some = Overview {
+        differences: vec![one],
+        differing: 1_250,
+        ..none
+    };
+    let first = page_of(&some).0;
+    assert!(first.contains("times a list showed") && first.contains("/differences?month=2026-10"));
+    let page = differences(&some).0;
+    for told in [
+        "in all; the latest 1",
+        "load balancer &lt;front&gt;",
+        "c3a1",
+        "nothing",
+        "stopped",
+        "2026-10-01",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
 }

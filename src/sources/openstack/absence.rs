@@ -8,19 +8,12 @@ use super::{
     run::{Draft, Fault, Run},
     servers::{Listed, OVERLAP_S, Reader, SERVERS},
     service::Service,
+    whole::is_suspect,
 };
 use crate::domain::{Aspect, Evidence, Ts, Value, fact::kind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap, HashSet};
-
-/// A pass may end so many resources without positive evidence, whatever share they are.
-const UNPROVEN_MAX: usize = 10;
-
-/// True where so much has vanished, of so much, that the list is not believed.
-pub(super) const fn is_suspect(missing: usize, open: usize) -> bool {
-    missing > UNPROVEN_MAX && missing * 10 > open
-}
 
 impl Reader<'_> {
     /// After a complete full list: finds out about every server that it did not show, be it remembered or not.

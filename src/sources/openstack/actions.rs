@@ -266,6 +266,16 @@ pub(super) fn delete_asked(all: &[Action]) -> Option<Ts> {
         .max()
 }
 
+/// True if one of the actions that change a flavor began or ended at `since` or later.
+pub(super) fn may_have_resized(all: &[Action], since: Ts) -> bool {
+    all.iter().any(|a| {
+        matches!(
+            a.action.as_str(),
+            "resize" | "confirmResize" | "revertResize"
+        ) && a.updated_at.unwrap_or(a.start_time).max(a.start_time) >= since
+    })
+}
+
 /// The actions of one server.
 #[derive(Debug, Default)]
 pub(super) struct Log {

@@ -4,7 +4,7 @@
 
 use super::{
     super::SourceError,
-    record::sightings,
+    item::sightings,
     run::{Fault, Run},
     service::Service,
     session::Session,

@@ -18,7 +18,6 @@ mod keystone;
 mod notifications;
 mod pages;
 mod record;
-mod run;
 mod servers;
 mod service;
 mod session;
@@ -26,7 +25,11 @@ mod session;
 pub use inventory::Inventory;
 pub use notifications::Notifications;
 
-use super::{Finding, Out, Source, SourceError};
+use super::{
+    Finding, Out, Source, SourceError, item,
+    run::{self, Fault, Run},
+    whole::{self, finish},
+};
 use crate::{
     config,
     domain::{Memory, Outcome, Pass, PassMode, fact::kind},
@@ -34,7 +37,6 @@ use crate::{
 };
 use flavors::Flavors;
 use regex::Regex;
-use run::{Fault, Run};
 use servers::{DELETED, Notes, Reader, SERVERS};
 use service::Service;
 use session::{Microversion, Session};
@@ -285,30 +287,4 @@ impl OpenStack {
     pub async fn check_online(&mut self) -> Vec<Finding> {
         check::online(&self.session, &self.conf).await
     }
-}
-
-/// Ends a pass; a complete one moves its list's watermark.
-async fn finish(memory: &mut Memory, run: Run<'_>, result: Result<(), Fault>) -> Pass {
-    let pass = run.end(result).await;
-    match pass.outcome {
-        Outcome::Complete => {
-            memory.watermarks.insert(pass.list.clone(), pass.watermark);
-            if pass.mode == PassMode::Full {
-                memory
-                    .full_watermarks
-                    .insert(pass.list.clone(), pass.watermark);
-            }
-            tracing::debug!(
-                source = pass.cloud,
-                list = pass.list,
-                items = pass.items,
-                facts = pass.facts,
-                "pass complete"
-            );
-        }
-        Outcome::Failed | Outcome::Suspect => {
-            tracing::warn!(source = pass.cloud, list = pass.list, outcome = ?pass.outcome, error = pass.error, "pass does not count");
-        }
-    }
-    pass
 }

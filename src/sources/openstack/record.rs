@@ -162,23 +162,6 @@ impl Server {
     }
 }
 
-/// Sightings of what a record shows, as of `at`, seen at `seen`.
-pub(super) fn sightings(shown: &BTreeMap<Aspect, Value>, at: Ts, seen: Ts) -> Vec<Draft> {
-    // Where the cloud's hosts disagree by a second, an update can seem to lie after the answer that shows it.
-    let seen = seen.max(at);
-    shown
-        .iter()
-        .map(|(aspect, value)| Draft {
-            aspect: *aspect,
-            evidence: Evidence::Sighting,
-            at,
-            from: at,
-            seen,
-            value: value.clone(),
-        })
-        .collect()
-}
-
 fn without_user_data(body: &str, user_data: Option<&RawValue>) -> String {
     let found = user_data.filter(|u| u.get() != "null").and_then(|u| {
         let key = body.find(USER_DATA)? + USER_DATA.len();

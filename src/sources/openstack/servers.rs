@@ -10,8 +10,9 @@ use super::{
     super::SourceError,
     actions::{self, FAULTS_MAX, Log},
     flavors::Flavors,
+    item::sightings,
     pages::{Item, Page, Pager},
-    record::{Server, sightings},
+    record::Server,
     run::{Fault, Run},
     service::Service,
     session::Session,
@@ -330,15 +331,11 @@ impl Reader<'_> {
             return BTreeMap::new();
         }
         let before = self.remembered(&server.id).map(|r| &r.sighted);
-        let same = |s: &Sighted, value: &Value| s.at == server.updated && s.value == *value;
-        let changed = before.is_none_or(|b| {
-            shown
-                .iter()
-                .any(|(a, v)| !b.get(a).is_some_and(|s| same(s, v)))
-        });
-        let settle = server.updated.plus_seconds(SETTLES_IN_S);
-        let settled_now =
-            date.at >= settle && before.is_some_and(|b| b.values().any(|s| s.seen < settle));
+        let state = before.and_then(|b| b.get(&Aspect::State));
+        let new =
+            |a: &Aspect, v: &Value| before.and_then(|b| b.get(a)).is_none_or(|s| s.value != *v);
+        let changed =
+            state.is_none_or(|s| s.at != server.updated) || shown.iter().any(|(a, v)| new(a, v));
         if changed {
             // A record's times are written once in this process, and again when a resize or an unshelve has rewritten `launched_at`.
             let news = match self.notes.servers.get(&server.id) {
@@ -353,25 +350,39 @@ impl Reader<'_> {
                 Some(&server.raw),
             );
         }
-        if changed || settled_now {
-            let drafts = sightings(&shown, server.updated, date.at);
-            let now = drafts
-                .iter()
-                .map(|d| {
-                    (
-                        d.aspect,
-                        Sighted {
-                            value: d.value.clone(),
-                            at: d.at,
-                            seen: d.seen,
-                        },
-                    )
-                })
-                .collect();
-            run.add(kind::SERVER, &server.id, drafts, Some(&server.raw));
-            return now;
-        }
-        before.cloned().unwrap_or_default()
+        let settle = server.updated.plus_seconds(SETTLES_IN_S);
+        let settled_now = date.at >= settle && state.is_some_and(|s| s.seen < settle);
+        let moved = changed || settled_now;
+        let flavor = before.and_then(|b| b.get(&Aspect::Flavor));
+        let resized = match (log, flavor) {
+            (Some(log), Some(s)) => {
+                actions::may_have_resized(&log.all, s.seen.plus_seconds(-SETTLES_IN_S))
+            }
+            _ => moved,
+        };
+        // Each change is confirmed by what was seen after it, and once more when the record no longer moves. Nothing but a resize moves a flavor, and no
+        // event tells of the other aspects: they are told when they change.
+        let told = |a: &Aspect| match a {
+            Aspect::State => moved,
+            Aspect::Flavor => resized,
+            _ => false,
+        };
+        let due = shown
+            .into_iter()
+            .filter(|(a, v)| new(a, v) || told(a))
+            .collect();
+        let drafts = sightings(&due, server.updated, date.at);
+        let mut now = before.cloned().unwrap_or_default();
+        now.extend(drafts.iter().map(|d| {
+            let sighted = Sighted {
+                value: d.value.clone(),
+                at: d.at,
+                seen: d.seen,
+            };
+            (d.aspect, sighted)
+        }));
+        run.add(kind::SERVER, &server.id, drafts, Some(&server.raw));
+        now
     }
 
     fn write_actions(&self, id: &str, log: &Log, launched: bool, run: &mut Run<'_>) {

@@ -95,19 +95,39 @@ async fn what_was_closed_and_approved_counts_once() {
         .unwrap();
     let ask = async |title: &str, tenant: Option<&str>, hours: std::ops::Range<i64>| {
         let wanted = format!("panel `{title}`");
-        let found = queries(&d).into_iter().find(|(p, _)| p.starts_with(&wanted));
+        let found = queries(&d)
+            .into_iter()
+            .find(|(p, _)| p.starts_with(&wanted));
         let sql = scope(&d, tenant, hours).expand(&found.unwrap().1).unwrap();
         store.json(&sql).await.unwrap()
     };
     let number = |v: &serde_json::Value| v.to_string().trim_matches('"').to_owned();
-    assert_eq!(number(&ask("Billed", None, 0..24).await[0]["billed"]), "11.9");
-    assert_eq!(number(&ask("Billed", Some("it's"), 0..24).await[0]["billed"]), "2.2");
-    assert_eq!(number(&ask("Corrections", None, 0..24).await[0]["corrections"]), "-0.6");
-    assert_eq!(number(&ask("Nobody's", None, 0..24).await[0]["nobodys"]), "0.75");
-    assert_eq!(number(&ask("Coverage", None, 0..24).await[0]["coverage"]), "99.5");
+    assert_eq!(
+        number(&ask("Billed", None, 0..24).await[0]["billed"]),
+        "11.9"
+    );
+    assert_eq!(
+        number(&ask("Billed", Some("it's"), 0..24).await[0]["billed"]),
+        "2.2"
+    );
+    assert_eq!(
+        number(&ask("Corrections", None, 0..24).await[0]["corrections"]),
+        "-0.6"
+    );
+    assert_eq!(
+        number(&ask("Nobody's", None, 0..24).await[0]["nobodys"]),
+        "0.75"
+    );
+    assert_eq!(
+        number(&ask("Coverage", None, 0..24).await[0]["coverage"]),
+        "99.5"
+    );
     // A line belongs where it begins: of two ranges that touch, to one.
     assert_eq!(number(&ask("Billed", None, 0..1).await[0]["billed"]), "0");
-    assert_eq!(number(&ask("Billed", None, 1..2).await[0]["billed"]), "11.9");
+    assert_eq!(
+        number(&ask("Billed", None, 1..2).await[0]["billed"]),
+        "11.9"
+    );
     let contracts = ask("By contract", None, 0..24).await;
     assert_eq!(contracts.len(), 3);
     assert_eq!(text(&contracts[0], "tenant"), "acme");

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kind, list, meters with their units, dimension.
-type KindRow = (
+pub(super) type KindRow = (
     &'static str,
     &'static str,
     &'static [(&'static str, &'static str)],
@@ -65,29 +65,7 @@ pub(super) async fn seed_things(store: &Store) {
             "class",
         ),
     ];
-    let (noon, now) = (
-        Ts::from_second(MIDNIGHT + 43_200),
-        Ts::from_second(MIDNIGHT + 72_000),
-    );
-    let pass = |list: &str| Pass {
-        id: Pass::id_of("sim", list, PassMode::Full, now, "test"),
-        cloud: "sim".into(),
-        service: "any".into(),
-        region: String::new(),
-        list: list.into(),
-        mode: PassMode::Full,
-        started: now,
-        finished: now,
-        watermark: now,
-        skew_us: 0,
-        outcome: Outcome::Complete,
-        items: 1,
-        facts: 1,
-        requests: 1,
-        bytes: 1,
-        error: String::new(),
-        collector: "test".into(),
-    };
+    let (noon, now) = times();
     let fact = |host: &str, aspect, value| Fact {
         key: ResourceKey {
             cloud: "sim".into(),
@@ -112,7 +90,6 @@ pub(super) async fn seed_things(store: &Store) {
     };
     store
         .write(&Batch {
-            passes: kinds.iter().map(|k| pass(k.1)).collect(),
             facts: vec![
                 fact("h1", Aspect::Flavor, size(64)),
                 fact("h2", Aspect::Flavor, size(32)),
@@ -122,33 +99,81 @@ pub(super) async fn seed_things(store: &Store) {
         })
         .await
         .unwrap();
-    let things = kinds.map(|(kind, list, meters, dimension)| {
-        let piece = |(meter, unit): &(&str, &str)| Piece {
-            meter: (*meter).into(),
-            unit: (*unit).into(),
-            tenant: "acme".into(),
-            contract: "CO-1".into(),
-            scope: "id-acme".into(),
-            scope_name: "default/acme".into(),
-            dimensions: BTreeMap::from([(dimension.to_owned(), kind.to_owned())]),
-            start: noon,
-            end: None,
-            level: 7,
-            observed: true,
-            basis: Basis::Held,
-        };
-        ResourcePieces {
-            key: ResourceKey {
-                cloud: "sim".into(),
-                kind: kind.into(),
-                resource: format!("{kind}-1"),
-            },
-            name: kind.into(),
-            list: list.into(),
-            generation: 1,
-            pieces: meters.iter().map(piece).collect(),
-        }
-    });
+    seed_kinds(store, &kinds).await;
+}
+
+/// When things are seen first, and how far lists reach.
+pub(super) fn times() -> (Ts, Ts) {
+    (
+        Ts::from_second(MIDNIGHT + 43_200),
+        Ts::from_second(MIDNIGHT + 72_000),
+    )
+}
+
+/// One thing a kind, and a complete pass over its list.
+pub(super) async fn seed_kinds(store: &Store, kinds: &[KindRow]) {
+    let (noon, now) = times();
+    let pass = |list: &str| Pass {
+        id: Pass::id_of("sim", list, PassMode::Full, now, "test"),
+        cloud: "sim".into(),
+        service: "any".into(),
+        region: String::new(),
+        list: list.into(),
+        mode: PassMode::Full,
+        started: now,
+        finished: now,
+        watermark: now,
+        skew_us: 0,
+        outcome: Outcome::Complete,
+        items: 1,
+        facts: 1,
+        requests: 1,
+        bytes: 1,
+        error: String::new(),
+        collector: "test".into(),
+        cursor: String::new(),
+    };
+    store
+        .write(&Batch {
+            passes: kinds.iter().map(|k| pass(k.1)).collect(),
+            ..Batch::default()
+        })
+        .await
+        .unwrap();
+    let things: Vec<ResourcePieces> = kinds
+        .iter()
+        .map(|(kind, list, meters, dimension)| {
+            let piece = |(meter, unit): &(&str, &str)| Piece {
+                meter: (*meter).into(),
+                unit: (*unit).into(),
+                tenant: "acme".into(),
+                contract: "CO-1".into(),
+                scope: "id-acme".into(),
+                scope_name: "default/acme".into(),
+                dimensions: BTreeMap::from([((*dimension).to_owned(), (*kind).to_owned())]),
+                start: noon,
+                end: (*kind == "bucket_log").then(|| noon.plus_seconds(3_600)),
+                level: 7,
+                observed: true,
+                basis: if *kind == "bucket_log" {
+                    Basis::Amount
+                } else {
+                    Basis::Held
+                },
+            };
+            ResourcePieces {
+                key: ResourceKey {
+                    cloud: "sim".into(),
+                    kind: (*kind).into(),
+                    resource: format!("{kind}-1"),
+                },
+                name: (*kind).into(),
+                list: (*list).into(),
+                generation: 1,
+                pieces: meters.iter().map(piece).collect(),
+            }
+        })
+        .collect();
     store.replace_pieces(&things).await.unwrap();
 }
 

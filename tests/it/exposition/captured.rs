@@ -163,6 +163,7 @@ fn our_own_page_keeps_the_standard() {
         bytes: 1,
         error: String::new(),
         collector: "c".to_owned(),
+        cursor: String::new(),
     });
     let page = metrics.encode();
     let told = strict(page.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{page}"));

@@ -138,3 +138,39 @@ async fn an_empty_list_is_believed_only_of_one_who_may_see() {
     cloud.mend();
     complete(&cloud.collect(PassMode::Full).await);
 }
+
+#[tokio::test]
+async fn dates_that_run_backwards_end_nothing_and_hide_nothing() {
+    let mut cloud = Cloud::of(3).await;
+    complete(&cloud.collect(PassMode::Full).await);
+    // The API's host is set back by ten minutes; what happens there is dated so.
+    {
+        let mut nova = cloud.nova.lock().unwrap();
+        nova.now = noon().plus_seconds(-600);
+        nova.servers[0]["OS-EXT-STS:vm_state"] = json!("stopped");
+        nova.servers[0]["updated"] = json!(noon().plus_seconds(-602).to_string());
+    }
+    for mode in [PassMode::Changes, PassMode::Full, PassMode::Full] {
+        cloud.later(20);
+        let passes = cloud.collect(mode).await;
+        complete(&passes);
+        assert!(passes["servers"].skew_us < -599_000_000, "{passes:?}");
+        assert!(passes["servers"].watermark < noon());
+        assert!(cloud.facts.iter().all(|f| f.value != Value::Gone));
+    }
+    // It is put right: what happened meanwhile is in the list of changes still, and is told as of the right time.
+    {
+        let mut nova = cloud.nova.lock().unwrap();
+        nova.now = nova.now.plus_seconds(600);
+        nova.servers[1]["OS-EXT-STS:vm_state"] = json!("paused");
+        nova.servers[1]["updated"] = json!(noon().plus_seconds(30).to_string());
+    }
+    let passes = cloud.collect(PassMode::Changes).await;
+    complete(&passes);
+    assert!(passes["servers"].skew_us.abs() < 1_000_000, "{passes:?}");
+    let paused = cloud
+        .facts
+        .iter()
+        .find(|f| f.value == Value::label("paused"));
+    assert_eq!(paused.map(|f| f.at), Some(noon().plus_seconds(30)));
+}

@@ -2,15 +2,13 @@
 
 use super::{
     super::{
-        super::SourceError,
-        absence::is_suspect,
-        run::{Draft, Fault, Run},
+        run::{Fault, Run},
+        whole::{Faults, is_suspect, suspicion},
     },
-    Faults, Inventory, List,
+    Inventory, List,
     item::Context,
     read::{ASKED_AT_ONCE, Answer},
 };
-use crate::domain::{Aspect, Evidence, Ts, Value};
 use std::collections::HashSet;
 
 impl Inventory {
@@ -37,13 +35,12 @@ impl Inventory {
             .cloned()
             .collect();
         if !self.believed.contains(list.name) && is_suspect(missing.len(), of) {
-            return Err(Fault::Suspect(format!(
-                "{} of {of} {} are no longer listed, and no event told of their end; that is taken for a lost role or a policy that hides them, and none is \
-                 ended: run `plimsoll check --online`; if they are gone indeed, `plimsoll collect --believe {}` ends them",
+            return Err(suspicion(
+                list.name,
                 missing.len(),
-                list.name,
-                list.name,
-            )));
+                of,
+                ", and no event told of their end",
+            ));
         }
         let mut faults = Faults::default();
         for some in missing.chunks(ASKED_AT_ONCE) {
@@ -52,48 +49,15 @@ impl Inventory {
                 let mut there = false;
                 if let Answer::Shown(items, date) = answer {
                     there = items.iter().any(|i| i.id == id);
-                    self.take(list, items, date, run).await?;
+                    list.whole()
+                        .take(&mut self.memory, items, date, run)
+                        .await?;
                 }
                 if !there {
-                    self.gone(list, &id, run).await?;
+                    list.whole().gone(&mut self.memory, &id, run).await?;
                 }
             }
         }
         faults.outcome(list.name)
-    }
-
-    /// It ended after it was last listed, and before this list.
-    async fn gone(
-        &mut self,
-        list: &'static List,
-        id: &str,
-        run: &mut Run<'_>,
-    ) -> Result<(), SourceError> {
-        let seen = run.watermark();
-        let open = self.memory.open.get(list.kind);
-        let sighted = open
-            .and_then(|o| o.get(id))
-            .and_then(|r| r.sighted.values().map(|s| s.seen).max());
-        let complete = self.memory.full_watermarks.get(list.name).copied();
-        let at = sighted
-            .into_iter()
-            .chain(complete)
-            .max()
-            .unwrap_or(Ts::MIN)
-            .min(seen);
-        let draft = Draft {
-            aspect: Aspect::State,
-            evidence: Evidence::Missing,
-            at,
-            from: at,
-            seen,
-            value: Value::Gone,
-        };
-        run.add(list.kind, id, [draft], None);
-        run.hand_on().await?;
-        if let Some(open) = self.memory.open.get_mut(list.kind) {
-            open.remove(id);
-        }
-        Ok(())
     }
 }

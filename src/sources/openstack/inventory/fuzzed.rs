@@ -4,7 +4,6 @@ use super::{
     Origin, account, hypervisor,
     item::{Context, Item, Network},
 };
-use crate::domain::Ts;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The recorded cloud's external network is public, whatever else is read.
@@ -20,26 +19,11 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
     ..Context::default()
 });
 
-/// What is read has no negative level and a name for everything; seen again, it is no news.
-fn holds(item: &Item) {
-    for value in item.shown.values() {
-        let known = value.known();
-        assert!(known.is_some_and(|k| k.levels.values().all(|l| *l >= 0)));
-    }
-    let (seen, mut open) = (Ts::from_second(1_700_000_000), BTreeMap::new());
-    for d in item.drafts(None, None, seen) {
-        assert!(d.from <= d.at && d.at <= d.seen);
-    }
-    item.clone().remember(&mut open, seen);
-    let later = item.drafts(open.get(&item.id), Some(seen), seen.plus_seconds(60));
-    assert!(later.is_empty(), "it is no news: {later:?}");
-}
-
 /// What was read holds, and of what was not somebody is told why.
 fn judged(read: Result<Option<Item>, String>) -> bool {
     match read {
         Ok(item) => {
-            item.iter().for_each(holds);
+            item.iter().for_each(Item::holds_its_word);
             true
         }
         Err(why) => {
@@ -66,7 +50,7 @@ pub(in super::super) fn account(text: &str) -> bool {
         return false;
     };
     for part in &parts {
-        holds(part);
+        part.holds_its_word();
         assert_eq!(account::project_of(&part.id), "p1");
     }
     !parts.is_empty()

@@ -22,12 +22,12 @@ mod volume;
 
 use super::{
     super::{Out, SourceError},
-    finish,
     pages::Turn,
     pattern,
-    run::{Fault, Run},
+    run::Run,
     service::Service,
     session::Session,
+    whole::{self, finish},
 };
 use crate::{
     config,
@@ -49,6 +49,16 @@ struct List {
     /// What its items are.
     kind: &'static str,
     origin: Origin,
+}
+
+impl List {
+    /// What it has in common with other lists that are read as a whole.
+    const fn whole(&self) -> whole::List {
+        whole::List {
+            name: self.name,
+            kind: self.kind,
+        }
+    }
 }
 
 /// Where the items of a list come from.
@@ -338,34 +348,6 @@ impl Inventory {
             &self.clock,
             out,
         )
-    }
-}
-
-/// Items that could not be read; the others were.
-#[derive(Debug, Default)]
-struct Faults {
-    count: u64,
-    first: String,
-}
-
-impl Faults {
-    fn add(&mut self, id: &str, why: &str) {
-        if self.count == 0 {
-            self.first = format!("{id}: {why}");
-        }
-        self.count += 1;
-    }
-
-    fn outcome(self, list: &'static str) -> Result<(), Fault> {
-        if self.count == 0 {
-            return Ok(());
-        }
-        Err(SourceError::Items {
-            list,
-            count: self.count,
-            first: self.first,
-        }
-        .into())
     }
 }
 

@@ -7,8 +7,9 @@ use super::{
         keystone,
         pages::{Item as Sent, Pager},
         run::{Fault, Run},
+        whole::Faults,
     },
-    Faults, Inventory, List, Names, Origin, Pages, Probe, account, hypervisor,
+    Inventory, List, Names, Origin, Pages, Probe, account, hypervisor,
     item::{Context, Item},
 };
 use crate::net::{Dated, Tally};
@@ -105,7 +106,9 @@ impl Inventory {
                     }
                 }
             }
-            self.take(list, fresh, page.reply.date, run).await?;
+            list.whole()
+                .take(&mut self.memory, fresh, page.reply.date, run)
+                .await?;
         }
         Ok(sees_all)
     }
@@ -129,7 +132,9 @@ impl Inventory {
                     items.retain(|i| i.holds() || open.is_some_and(|o| o.contains_key(&i.id)));
                     run.answered(date, items.len());
                     listed.extend(items.iter().map(|i| i.id.clone()));
-                    self.take(list, items, date, run).await?;
+                    list.whole()
+                        .take(&mut self.memory, items, date, run)
+                        .await?;
                 }
             }
         }
@@ -206,27 +211,6 @@ impl Inventory {
         };
         let item = (pages.read)(body, context).map_err(|why| reply.shape(list.name, &why))?;
         Ok(Answer::Shown(item.into_iter().collect(), reply.date))
-    }
-
-    /// Facts of items as an answer of `date` showed them; remembered once they have been handed on.
-    pub(super) async fn take(
-        &mut self,
-        list: &List,
-        items: Vec<Item>,
-        date: Dated,
-        run: &mut Run<'_>,
-    ) -> Result<(), SourceError> {
-        let listed = self.memory.full_watermarks.get(list.name).copied();
-        let open = self.memory.open.entry(list.kind.to_owned()).or_default();
-        for item in &items {
-            let drafts = item.drafts(open.get(&item.id), listed, date.at);
-            run.add(list.kind, &item.id, drafts, Some(&item.raw));
-        }
-        run.hand_on().await?;
-        for item in items {
-            item.remember(open, date.at);
-        }
-        Ok(())
     }
 
     /// Is an account that sees everything reading, or one that is let in and shown a part?

@@ -4,7 +4,7 @@
 //! payload shows is a sighting as of then: it names what was so all the time. The values are those that the lists show, so that each confirms the other.
 
 use super::{
-    super::{record::sightings, run::Draft},
+    super::{item::sightings, run::Draft},
     cinder, glance,
     lookup::Lookup,
     message::Message,

@@ -1,9 +1,9 @@
 //! One pass under way: collects facts, hands them on page by page, and becomes the pass's row.
 
-use super::super::{Out, Parcel, SourceError};
+use super::{Out, Parcel, SourceError};
 use crate::{
     domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
-    net::{Clock, Dated, Tally},
+    net::{Clock, Dated, NetError, Tally},
 };
 use std::collections::HashSet;
 use tokio::sync::oneshot;
@@ -31,6 +31,12 @@ pub(super) enum Fault {
 impl From<SourceError> for Fault {
     fn from(e: SourceError) -> Self {
         Self::Failed(e)
+    }
+}
+
+impl From<NetError> for Fault {
+    fn from(e: NetError) -> Self {
+        Self::Failed(e.into())
     }
 }
 
@@ -75,6 +81,7 @@ impl<'a> Run<'a> {
             bytes: 0,
             error: String::new(),
             collector: collector.to_owned(),
+            cursor: String::new(),
         };
         Self {
             out,
@@ -162,6 +169,11 @@ impl<'a> Run<'a> {
             .map_err(|_| SourceError::NotTaken)
     }
 
+    /// Facts that have not been handed on.
+    pub(super) fn waiting(&self) -> usize {
+        self.batch.facts.len()
+    }
+
     /// Keeps an object that no fact came of.
     pub(super) fn set_aside(&mut self, body: &str) {
         self.keep(body);
@@ -207,13 +219,35 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// Not everything until now has been read, but all until then.
+    pub(super) fn reaches_only(&mut self, t: Ts) {
+        if let Some(first) = &mut self.first {
+            first.since = t;
+        }
+    }
+
+    /// Says where the next pass goes on.
+    pub(super) fn goes_on_at(&mut self, cursor: String) {
+        self.row.cursor = cursor;
+    }
+
     /// Says what was set aside in a pass that counts nevertheless.
     pub(super) fn remark(&mut self, remark: String) {
         self.row.error = remark;
     }
 
-    /// Ends the pass and hands on its row with what facts are left.
-    pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
+    /// True where it has facts that are not handed on yet.
+    pub(super) fn has_facts(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Ends a complete pass that found nothing new and is one of many alike: nobody needs its row.
+    pub(super) fn end_unrecorded(mut self) -> Pass {
+        self.close(Ok(()));
+        self.row
+    }
+
+    fn close(&mut self, result: Result<(), Fault>) {
         self.row.finished = self.clock.now();
         self.row.watermark = self.watermark();
         self.row.skew_us = self.first.map_or(0, |d| d.skew_us);
@@ -224,6 +258,11 @@ impl<'a> Run<'a> {
             Err(Fault::Failed(e)) => (Outcome::Failed, e.to_string()),
             Err(Fault::Suspect(why)) => (Outcome::Suspect, why),
         };
+    }
+
+    /// Ends the pass and hands on its row with what facts are left.
+    pub(super) async fn end(mut self, result: Result<(), Fault>) -> Pass {
+        self.close(result);
         self.batch.passes.push(self.row.clone());
         if self.hand_on().await.is_err() && self.row.outcome == Outcome::Complete {
             // Its facts did not get through, so nobody may believe that it did.

@@ -1,0 +1,198 @@
+//! Kubernetes clusters: three ways to reach one, and what is wrong with each.
+
+use super::*;
+use crate::config::{Account, Ca, Kubernetes};
+use regex::Regex;
+
+const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
+
+fn source(dir: &FilePath, rest: &str) -> Result<Kubernetes, Vec<String>> {
+    let text = format!("sources: [{{kind: kubernetes, name: okd, {rest}}}]\n");
+    let none: fn(&str) -> Option<String> = |_| None;
+    match judge(&dir.join("c.yaml"), &text, &Overrides::default(), &none) {
+        Ok(config) => match config.sources.into_iter().next() {
+            Some(Source::Kubernetes(k)) => Ok(k),
+            other => panic!("{other:?}"),
+        },
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn refused(dir: &FilePath, rest: &str, words: &[&str]) {
+    let problems = source(dir, rest).unwrap_err().join("\n");
+    for word in words {
+        assert!(problems.contains(word), "`{word}` is not in: {problems}");
+    }
+    assert!(!problems.contains("hunter2"));
+}
+
+#[test]
+fn by_url_token_and_ca() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let k = source(
+        dir.path(),
+        "url: https://api.okd.example:6443, token_file: token",
+    )
+    .unwrap();
+    assert_eq!(
+        (
+            k.interval_s,
+            k.full_interval_s,
+            k.page_size,
+            k.body_max_bytes
+        ),
+        (60, 3_600, 500, 64 << 20)
+    );
+    assert!(matches!(&k.account, Account::TokenFile(f) if *f == dir.path().join("token")));
+    let gpus = Regex::new(&format!("^(?:{})$", k.gpu_resources)).unwrap();
+    for (device, is_one) in [
+        ("nvidia.com/gpu", true),
+        ("nvidia.com/gpu.shared", true),
+        ("nvidia.com/mig-1g.5gb", true),
+        ("amd.com/gpu", true),
+        ("gpu.intel.com/xe", true),
+        ("nvidia.com/pgpu_monitor", false),
+        ("gpu.intel.com/i915_monitoring", false),
+    ] {
+        assert_eq!(gpus.is_match(device), is_one, "{device}");
+    }
+    refused(dir.path(), "url: https://k", &["token_file: is missing"]);
+    refused(
+        dir.path(),
+        "url: https://k, token_file: nowhere",
+        &["token_file", "nowhere cannot be read"],
+    );
+    refused(
+        dir.path(),
+        "interval: 1m",
+        &["does not say how it is reached", "in_cluster: true"],
+    );
+    refused(
+        dir.path(),
+        "url: https://k, token_file: token, interval: 2h, full_interval: 1h",
+        &[
+            "interval: 2h is out of bounds",
+            "full lists are the rarer ones",
+        ],
+    );
+    refused(
+        dir.path(),
+        "url: https://k, token_file: token, context: x",
+        &["context: needs `kubeconfig`"],
+    );
+}
+
+#[test]
+fn in_a_pod_of_the_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    refused(
+        dir.path(),
+        "in_cluster: true",
+        &["KUBERNETES_SERVICE_HOST", "this is no pod of a cluster"],
+    );
+    refused(
+        dir.path(),
+        "in_cluster: true, url: https://k, kubeconfig: x",
+        &[
+            "url: stands beside `in_cluster`",
+            "kubeconfig: stands beside `in_cluster`",
+        ],
+    );
+}
+
+#[test]
+fn by_a_context_of_a_kubeconfig() {
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = |users: &str, cluster: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: one\ncontexts:\n- {{name: one, context: {{cluster: c, user: u}}}}\n- {{name: two, context: {{cluster: c, user: nobody}}}}\n\
+             clusters:\n- name: c\n  cluster: {{{cluster}}}\nusers:\n{users}\n"
+        );
+        fs::write(dir.path().join("kubeconfig"), text).unwrap();
+    };
+    let server = "server: 'https://api.okd.example:6443'";
+    kubeconfig(
+        "- {name: u, user: {token: hunter2}}",
+        &format!("{server}, certificate-authority-data: {PEM}"),
+    );
+    let k = source(dir.path(), "kubeconfig: kubeconfig").unwrap();
+    assert_eq!(k.url.as_str(), "https://api.okd.example:6443/");
+    assert!(matches!(&k.account, Account::Token(t) if t.expose() == "hunter2"));
+    assert!(matches!(&k.ca, Some(Ca::Pem(pem)) if pem.starts_with("-----BEGIN CERTIFICATE-----")));
+    assert!(!format!("{k:?}").contains("hunter2"));
+    refused(
+        dir.path(),
+        "kubeconfig: kubeconfig, context: two",
+        &["users", "has no `nobody`"],
+    );
+    refused(
+        dir.path(),
+        "kubeconfig: kubeconfig, context: three",
+        &["contexts", "has no `three`"],
+    );
+
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    kubeconfig("- {name: u, user: {tokenFile: token}}", server);
+    let k = source(dir.path(), "kubeconfig: kubeconfig").unwrap();
+    assert!(matches!(&k.account, Account::TokenFile(f) if f.ends_with("token")));
+
+    kubeconfig(
+        &format!("- {{name: u, user: {{client-certificate-data: {PEM}, client-key-data: {PEM}}}}}"),
+        server,
+    );
+    let k = source(dir.path(), "kubeconfig: kubeconfig").unwrap();
+    assert!(matches!(&k.account, Account::Certificate(_)));
+
+    kubeconfig("- {name: u, user: {exec: {command: aws}}}", server);
+    refused(
+        dir.path(),
+        "kubeconfig: kubeconfig",
+        &["runs a program to log in"],
+    );
+    kubeconfig(
+        "- {name: u, user: {client-key-data: hunter2}}",
+        &format!("{server}, insecure-skip-tls-verify: true"),
+    );
+    refused(
+        dir.path(),
+        "kubeconfig: kubeconfig",
+        &[
+            "turns certificate checks off",
+            "client-key-data",
+            "is no PEM in base64",
+        ],
+    );
+    refused(dir.path(), "kubeconfig: nowhere", &["nowhere"]);
+}
+
+#[test]
+fn rules_about_namespaces() {
+    let tenancy = |rules: &str| {
+        format!("sources: []\ntenancy:\n  contracts: {{CO-1: acme}}\n  rules: [{rules}]\n")
+    };
+    let sound = "{namespace_label: a/b}, {namespace_label: tenant, value: '(.*)', tenant: $1, contract: CO-$1}, \
+        {namespace_annotation: openshift.io/requester, value: '.*@acme', tenant: acme, contract: CO-1}, {namespace_name: 'acme-.*', tenant: acme, contract: CO-1}";
+    assert_eq!(judged(&tenancy(sound)).unwrap().tenancy.rules.len(), 4);
+    for (rule, words) in [
+        (
+            "{namespace_label: a, value: x}",
+            "has one of `value`, `tenant` and `contract` without the others",
+        ),
+        (
+            "{namespace_label: a, value: x, tenant: $1, contract: CO-1}",
+            "`$1` is no group of value",
+        ),
+        (
+            "{namespace_name: x, tenant: fjord, contract: CO-1}",
+            "`fjord` is not the tenant of `CO-1`",
+        ),
+        (
+            "{namespace_annotation: example.com/owner}",
+            "is not kept of namespaces",
+        ),
+    ] {
+        let problems = problems(&tenancy(rule)).join("\n");
+        assert!(problems.contains(words), "{problems}");
+    }
+}
