@@ -45,11 +45,11 @@ pub(in crate::config) struct Ceph {
     /// Its name in every fact, line and metric. Never change it once facts are kept: they would be another cloud's.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_.-]{0,62}$"), example = &"nordic-1-ceph")]
     pub(in crate::config) name: String,
-    /// What runs `ceph`, word by word; no shell is between. A user that may read is enough. Default: [ceph].
+    /// What runs `ceph`, word by word; no shell is between. A user that may read is enough. Default: `ceph`.
     #[serde(default = "Ceph::command")]
     #[schemars(example = &serde_json::json!(["ceph", "--id", "plimsoll"]))]
     pub(in crate::config) command: Vec<String>,
-    /// What runs `rbd`. Default: [rbd].
+    /// What runs `rbd`. Default: `rbd`.
     #[serde(default = "Ceph::rbd_command")]
     #[schemars(example = &serde_json::json!(["rbd", "--id", "plimsoll"]))]
     pub(in crate::config) rbd_command: Vec<String>,
