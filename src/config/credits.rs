@@ -16,7 +16,10 @@ use chrono_tz::Tz;
 use num_bigint::BigInt;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{collections::BTreeSet, path::Path as FilePath};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path as FilePath,
+};
 
 /// Outages that are not charged, and credits that were granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -76,8 +79,15 @@ struct RawCredit {
     approved_by: String,
 }
 
-/// Reads the file's text into a book; every problem at once.
-pub(super) fn judge(file: &FilePath, text: &str, zone: Tz, book: &mut PriceBook) -> Vec<Problem> {
+/// Reads the file's text into a book; every problem at once. Contracts that are not among those named are refused: a credit for one that nobody has would
+/// be a bill of its own.
+pub(super) fn judge(
+    file: &FilePath,
+    text: &str,
+    zone: Tz,
+    book: &mut PriceBook,
+    contracts: &BTreeMap<String, String>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(root) = yaml::parse(file, text, &mut problems) else {
         return problems;
@@ -91,6 +101,7 @@ pub(super) fn judge(file: &FilePath, text: &str, zone: Tz, book: &mut PriceBook)
     };
     let part = Part(shaped.and_then(|v| serde_json::from_value::<Credits>(v).ok()));
     if let Some(raw) = c.part(part, &Path::default()) {
+        unknown_contracts(&mut c, &raw, contracts);
         fill(&mut c, raw, zone, book);
     }
     c.problems
@@ -110,11 +121,32 @@ pub fn from_text(
     if text.is_empty() {
         return Ok(());
     }
-    let problems = judge(FilePath::new(name), text, zone, book);
+    let problems = judge(FilePath::new(name), text, zone, book, &BTreeMap::new());
     if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
     Ok(())
+}
+
+/// Names contracts that the configuration does not know, where it lists any.
+fn unknown_contracts(c: &mut Checker<'_>, raw: &Credits, known: &BTreeMap<String, String>) {
+    if known.is_empty() {
+        return;
+    }
+    let mut named: Vec<(Path, &str)> = Vec::new();
+    for (i, o) in raw.outages.iter().enumerate() {
+        let path = Path::default().key("outages").index(i).key("contracts");
+        let contracts = o.0.iter().flat_map(|o| o.contracts.iter().enumerate());
+        named.extend(contracts.map(|(n, contract)| (path.index(n), contract.as_str())));
+    }
+    for (i, credit) in raw.credits.iter().enumerate() {
+        let path = Path::default().key("credits").index(i).key("contract");
+        named.extend(credit.0.iter().map(|c| (path.clone(), c.contract.as_str())));
+    }
+    for (path, contract) in named.into_iter().filter(|(_, n)| !known.contains_key(*n)) {
+        let hint = shape::unknown_hint(contract, known.keys().map(String::as_str));
+        c.error(&path, format!("there is no contract `{contract}`"), hint);
+    }
 }
 
 fn fill(c: &mut Checker<'_>, raw: Credits, zone: Tz, book: &mut PriceBook) {

@@ -41,7 +41,7 @@ pub use yaml::plain as plain_yaml;
 use checker::{Checker, Env};
 use problem::{At, Path};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path as FilePath, PathBuf},
 };
 
@@ -154,7 +154,11 @@ fn sections(
     let prices = raw
         .prices
         .and_then(|p| c.part(p, &top.key("prices")))
-        .and_then(|p| sections::prices(c, &p, zone));
+        .and_then(|p| {
+            let none = BTreeMap::new();
+            let contracts = tenancy.as_ref().map_or(&none, |t| &t.contracts);
+            sections::prices(c, &p, zone, contracts)
+        });
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));

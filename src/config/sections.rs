@@ -176,7 +176,12 @@ fn known_meters(asked: &BTreeMap<String, Counts>) -> String {
 }
 
 /// Judges the price book that is named.
-pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option<PriceBook> {
+pub(super) fn prices(
+    c: &mut Checker<'_>,
+    raw: &raw::Prices,
+    zone: Tz,
+    contracts: &BTreeMap<String, String>,
+) -> Option<PriceBook> {
     let path = Path::default().key("prices").key("book");
     let file = c.beside(&raw.book);
     if !file.is_file() {
@@ -193,7 +198,7 @@ pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option
         let file = c.beside(name);
         match yaml::read_text(&file) {
             Ok(text) => {
-                let problems = credits::judge(&file, &text, zone, book);
+                let problems = credits::judge(&file, &text, zone, book, contracts);
                 c.problems.extend(problems);
                 book.credits_text = text;
             }

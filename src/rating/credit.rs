@@ -82,3 +82,229 @@ pub(super) fn grant(
         .bills
         .sort_by(|a, b| (&a.tenant, &a.contract).cmp(&(&b.tenant, &b.contract)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            Ts, UsageRow,
+            charge::Class,
+            credit::Credit,
+            money::{Rational, Rounding, parse_decimal},
+            price::{
+                Count, Item, ItemKind, Measured, Price, PricePeriod, PriceUnit, Quantity, Scheme,
+            },
+            usage::Usage,
+        },
+        rating::{Account, rate},
+    };
+    use proptest::prelude::*;
+
+    fn october() -> Period {
+        Period::month("2026-10", chrono_tz::UTC).unwrap()
+    }
+
+    /// Servers of one contract each, there for a stretch of the month.
+    fn metered(stretches: &[(i64, i64)]) -> Metered {
+        let start = october().from.second();
+        let row = |(n, (from, to)): (usize, &(i64, i64))| UsageRow {
+            id: format!("row-{n}"),
+            tenant: "acme".into(),
+            contract: format!("CO-{n}"),
+            scope: "p".into(),
+            scope_name: String::new(),
+            source: "nordic-1".into(),
+            kind: "server".into(),
+            resource: format!("s{n}"),
+            resource_name: String::new(),
+            meter: "compute.instance".into(),
+            unit: "s".into(),
+            dimensions: BTreeMap::new(),
+            quantity: i128::from(to - from),
+            observed_s: to - from,
+            expected_s: to - from,
+        };
+        let stretch = |(from, to): &(i64, i64)| Stretch {
+            start: start + from,
+            end: start + to,
+            level: 1,
+            observed: true,
+            lasts_to: start + to,
+        };
+        Metered {
+            usage: Usage {
+                month: "2026-10".into(),
+                time_zone: "UTC".into(),
+                as_of: october().to,
+                rows: stretches.iter().enumerate().map(row).collect(),
+            },
+            stretches: stretches.iter().map(|s| vec![stretch(s)]).collect(),
+        }
+    }
+
+    /// 36 EUR an hour: a cent a second.
+    fn book() -> PriceBook {
+        let price = Price {
+            of: Measured::Meter("compute.instance".into()),
+            matches: BTreeMap::new(),
+            amount: parse_decimal("36").unwrap(),
+            amount_text: "36".into(),
+            per_quantity: Rational::from_integer(1.into()),
+            unit: PriceUnit::Instance,
+            period: PricePeriod::Hour,
+            count: Count::Exact,
+            quantity: Quantity::Total,
+            included: Rational::default(),
+            scheme: Scheme::Flat,
+        };
+        PriceBook {
+            currency: "EUR".into(),
+            decimals: 2,
+            rounding: Rounding::HalfUp,
+            items: vec![Item {
+                sku: "SERVER".into(),
+                name: "Server".into(),
+                from: None,
+                to: None,
+                terms: None,
+                kind: ItemKind::Usage(price),
+            }],
+            ..PriceBook::default()
+        }
+    }
+
+    fn outage(from: i64, to: i64) -> Outage {
+        let at = |s: i64| Ts::from_second(october().from.second() + s);
+        Outage {
+            name: format!("I-{from}-{to}"),
+            from: at(from),
+            to: at(to),
+            sources: Vec::new(),
+            meters: Vec::new(),
+            contracts: Vec::new(),
+            reason: "r".into(),
+            approved_by: "a".into(),
+        }
+    }
+
+    fn totals(metered: &Metered, book: &PriceBook) -> Vec<(String, i128)> {
+        let tenants = BTreeMap::from([("CO-9".to_owned(), "later".to_owned())]);
+        let rated = rate(metered, book, &october(), &tenants).unwrap();
+        let bills = rated.bills.iter();
+        bills.map(|b| (b.contract.clone(), b.total)).collect()
+    }
+
+    #[test]
+    fn an_outage_is_not_charged_where_it_says() {
+        let usage = metered(&[(0, 1_000), (900, 2_000)]);
+        let with = |outages: Vec<Outage>| {
+            let book = PriceBook { outages, ..book() };
+            totals(&usage, &book)
+                .into_iter()
+                .map(|t| t.1)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(with(vec![]), [1_000, 1_100]);
+        // 100 s of the first, 200 s of the second; over one another they count once.
+        assert_eq!(with(vec![outage(900, 1_100)]), [900, 900]);
+        assert_eq!(
+            with(vec![outage(900, 1_000), outage(950, 1_100)]),
+            [900, 900]
+        );
+        assert_eq!(with(vec![outage(-50, 10_000_000)]), [0, 0]);
+        assert_eq!(with(vec![outage(5_000, 6_000)]), [1_000, 1_100]);
+        let only = |o: Outage| with(vec![o]);
+        let all = outage(900, 1_100);
+        let names = |n: &str| vec![n.to_owned()];
+        assert_eq!(
+            only(Outage {
+                contracts: names("CO-1"),
+                ..all.clone()
+            }),
+            [1_000, 900]
+        );
+        assert_eq!(
+            only(Outage {
+                sources: names("other"),
+                ..all.clone()
+            }),
+            [1_000, 1_100]
+        );
+        assert_eq!(
+            only(Outage {
+                meters: names("compute.*"),
+                ..all.clone()
+            }),
+            [900, 900]
+        );
+        assert_eq!(
+            only(Outage {
+                meters: names("volume.*"),
+                ..all
+            }),
+            [1_000, 1_100]
+        );
+    }
+
+    #[test]
+    fn a_credit_is_a_line_of_its_own_after_everything_else() {
+        let usage = metered(&[(0, 1_000)]);
+        let credit = |name: &str, contract: &str, month: &str, amount: &str| Credit {
+            name: name.into(),
+            contract: contract.into(),
+            month: month.into(),
+            amount: parse_decimal(amount).unwrap(),
+            reason: "slow".into(),
+            approved_by: "anna".into(),
+        };
+        let book = PriceBook {
+            credits: vec![
+                credit("CR-1", "CO-0", "2026-10", "2.50"),
+                credit("CR-2", "CO-9", "2026-10", "1"),
+                credit("CR-3", "CO-0", "2026-11", "3"),
+            ],
+            ..book()
+        };
+        let got = totals(&usage, &book);
+        assert_eq!(got, [("CO-0".to_owned(), 750), ("CO-9".to_owned(), -100)]);
+        let tenants = BTreeMap::from([("CO-9".to_owned(), "later".to_owned())]);
+        let rated = rate(&usage, &book, &october(), &tenants).unwrap();
+        let period = october();
+        let account = Account {
+            metered: &usage,
+            period: &period,
+            priced: Some((&rated, &book)),
+        };
+        let shares = account.shares().unwrap();
+        let charges: Vec<_> = shares.values().flat_map(|s| account.charges(s)).collect();
+        let credits: Vec<_> = charges
+            .iter()
+            .filter(|c| c.class == Class::Credit)
+            .collect();
+        assert_eq!((credits[0].amount, credits[0].sku.as_str()), (-250, "CR-1"));
+        assert!(credits[0].price.contains("anna"), "{}", credits[0].price);
+        assert_eq!(credits[1].tenant, "later");
+        assert_ne!(credits[0].id, credits[1].id);
+        assert_eq!(charges.iter().map(|c| c.amount).sum::<i128>(), 650);
+    }
+
+    proptest! {
+        /// What is charged is what lies outside of all outages, second by second, in whatever order they stand.
+        #[test]
+        fn outages_take_each_second_once(stretches in prop::collection::vec((0_i64..500, 1_i64..300), 1..5), outages in prop::collection::vec((0_i64..700, 1_i64..200), 0..5)) {
+            let stretches: Vec<(i64, i64)> = stretches.into_iter().map(|(s, n)| (s, s + n)).collect();
+            let outages: Vec<(i64, i64)> = outages.into_iter().map(|(s, n)| (s, s + n)).collect();
+            let usage = metered(&stretches);
+            let book_of = |outages: Vec<(i64, i64)>| PriceBook { outages: outages.into_iter().map(|(f, t)| outage(f, t)).collect(), ..book() };
+            let got = totals(&usage, &book_of(outages.clone()));
+            for ((from, to), (_, total)) in stretches.iter().zip(&got) {
+                let charged = (*from..*to).filter(|s| !outages.iter().any(|(f, t)| (f..t).contains(&s))).count();
+                prop_assert_eq!(i128::try_from(charged).unwrap(), *total);
+            }
+            let mut reversed = outages;
+            reversed.reverse();
+            prop_assert_eq!(totals(&usage, &book_of(reversed)), got);
+        }
+    }
+}
