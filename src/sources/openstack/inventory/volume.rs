@@ -105,12 +105,13 @@ fn busy(status: &str, attached: bool) -> Option<&'static str> {
 }
 
 impl Volume {
-    /// `None`: where another volume is being moved to. Cinder makes it for a while, and it is that volume's room, counted there.
+    /// `None`: where another volume is being moved to, or what is left of it where it was (Cinder exchanges the two records' ids). It is that volume's room,
+    /// counted there.
     fn read(body: &str) -> Result<Option<Item>, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
         if w.migration_status
             .as_ref()
-            .is_some_and(|s| s.starts_with("target:"))
+            .is_some_and(|s| s.starts_with("target:") || s == "deleting")
         {
             return Ok(None);
         }
