@@ -115,6 +115,38 @@ pub(super) fn rules(config: &Config, out: &Path) -> Result<u8> {
     Ok(exit::DONE)
 }
 
+/// `plimsoll verify`: an export against its manifest. Reads the directory alone.
+pub(super) fn verify(dir: &Path) -> Result<u8> {
+    let verdict = export::verify(dir);
+    let mut out = io::stdout().lock();
+    for fault in &verdict.faults {
+        writeln!(out, "{fault}")?;
+    }
+    for stranger in &verdict.strangers {
+        writeln!(out, "{stranger}: the manifest does not name it")?;
+    }
+    let dir = dir.display();
+    let Some(manifest) = verdict.manifest.filter(|_| verdict.faults.is_empty()) else {
+        writeln!(out, "{dir}: is not what was exported")?;
+        return Ok(exit::PART);
+    };
+    let closed = match &manifest.closed {
+        Some(closed) => format!("closing {}", closed.id),
+        None => "not closed".to_owned(),
+    };
+    writeln!(
+        out,
+        "{dir}: {} as {}, {} files, {} lines, as of {}, {closed}; all as the manifest says, whose SHA-256 is {}",
+        manifest.month,
+        manifest.format,
+        manifest.files.len(),
+        manifest.rows,
+        manifest.as_of,
+        verdict.sha256
+    )?;
+    Ok(exit::DONE)
+}
+
 /// `plimsoll engine`: the embedded engine in the foreground.
 pub(super) async fn engine(config: Config) -> Result<u8> {
     let store = open_store(&config).await?;

@@ -131,7 +131,7 @@ impl Month<'_> {
                 Some(rated)
             }
             Err(unpriced) => {
-                read::tell_unpriced("there is no bill", self.period, &unpriced);
+                read::tell_unpriced("there is no bill", &self.period.to_string(), &unpriced);
                 None
             }
         }

@@ -1,8 +1,11 @@
 //! Wiring: which command needs which rooms, in which order they start and stop.
 
+mod account;
 mod admin;
 mod bill;
+pub mod close;
 mod collect;
+mod corrections;
 mod import;
 mod month;
 mod prices;
@@ -164,9 +167,35 @@ async fn dispatch(args: Args) -> Result<u8> {
             format,
             out,
             as_of,
+            corrections,
+        } => {
+            let asked = read::Export {
+                month,
+                format,
+                out,
+                as_of,
+                corrections,
+            };
+            with_config(&global, async |c| read::export(c, &asked).await).await
+        }
+        Command::Close { month, accept } => {
+            let wanted = close::Wanted { month, accept };
+            with_config(&global, async |c| close::close(c, &wanted).await).await
+        }
+        Command::Verify { dir } => admin::verify(&dir),
+        Command::Corrections { command } => {
+            with_config(&global, async |c| {
+                corrections::corrections(c, &command).await
+            })
+            .await
+        }
+        Command::Diff {
+            month,
+            as_of,
+            format,
         } => {
             with_config(&global, async |c| {
-                read::export(c, &month, &format, &out, as_of).await
+                corrections::diff(c, &month, &as_of, format).await
             })
             .await
         }

@@ -1,23 +1,20 @@
 //! Commands that read the store: `usage`, `explain`, `export`.
 
-use super::{exit, open_store};
+use super::{account::Account, close, corrections, exit, open_store};
 use crate::{
     cli::{self, args},
     config::{self, Config},
     domain::{Period, PriceBook, Ts},
     export,
-    periods::{
-        metered::{self, Dated},
-        usage::{self, Rules},
-    },
+    periods::usage::{self, Rules},
     rating,
     store::Store,
 };
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -34,7 +31,10 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) async fn open(config: &Config, as_of: Option<Ts>) -> Result<Self> {
-        let store = open_store(config).await?;
+        Self::of(open_store(config).await?, config, as_of).await
+    }
+
+    pub(super) async fn of(store: Store, config: &Config, as_of: Option<Ts>) -> Result<Self> {
         let now = store.now().await?;
         Ok(match as_of {
             Some(t) => Self {
@@ -185,67 +185,42 @@ fn months_back(now: Ts, zone: chrono_tz::Tz) -> Vec<Period> {
     .collect()
 }
 
+/// What `export` was asked.
+pub(super) struct Export {
+    pub(super) month: String,
+    pub(super) format: String,
+    pub(super) out: PathBuf,
+    pub(super) as_of: Option<Ts>,
+    /// Not the month, but the approved corrections to it.
+    pub(super) corrections: bool,
+}
+
 /// `plimsoll export`.
-pub(super) async fn export(
-    config: Config,
-    month: &str,
-    format: &str,
-    out: &Path,
-    as_of: Option<Ts>,
-) -> Result<u8> {
+pub(super) async fn export(config: Config, asked: &Export) -> Result<u8> {
+    let Export { month, out, .. } = asked;
     if let Err(code) = parse_month(month, config.meters.time_zone) {
         return Ok(code);
     }
-    let format = match export::Format::parse(format, &config.delivery) {
+    let format = match export::Format::parse(&asked.format, &config.delivery) {
         Ok(format) => format,
         Err(e) => {
             eprintln!("plimsoll: {e}");
             return Ok(exit::USAGE);
         }
     };
-    if as_of.is_none() {
-        // Kept before the as-of is taken, so that the same export can be asked for again by it.
-        let store = open_store(&config).await?;
-        keep_definitions(&store, &config).await?;
-        store.close().await?;
-    }
-    let asked = Asked::open(&config, as_of).await?;
-    let period = Period::month(month, asked.zone)?;
-    settle(&asked, &config).await?;
-    let Dated { metered, computed } =
-        metered::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
-    let book = book_of(&asked, &config, as_of).await?;
-    let definitions = definition_hashes(&asked.store, asked.as_of).await?;
-    asked.store.close().await?;
-    if let Some(objection) = book.as_ref().and_then(|b| b.objection(&period)) {
-        eprintln!("plimsoll: nothing was written: {objection}");
+    let store = open_store(&config).await?;
+    let what = (month.as_str(), &format);
+    let written = if asked.corrections {
+        corrections::export(&config, &store, what, out).await
+    } else {
+        exported(&config, &store, what, out, asked.as_of).await
+    };
+    store.close().await?;
+    let Some(written) =
+        written.with_context(|| format!("exporting {month} to {}", out.display()))?
+    else {
         return Ok(exit::PART);
-    }
-    let rated = match book
-        .as_ref()
-        .map(|b| rating::rate(&metered, b, &period, &config.tenancy.contracts))
-        .transpose()
-    {
-        Ok(rated) => rated,
-        Err(unpriced) => {
-            tell_unpriced("nothing was written", &period, &unpriced);
-            return Ok(exit::PART);
-        }
     };
-    tell_unattributed(&computed);
-    let priced = rated
-        .as_ref()
-        .zip(book.as_ref())
-        .map(|(rated, book)| export::Priced { rated, book });
-    let export = export::Export {
-        metered: &metered,
-        period: &period,
-        priced,
-        definitions: &definitions,
-        facts: &computed.facts,
-    };
-    let written = export::write(&export, &format, out)
-        .with_context(|| format!("exporting {period} to {}", out.display()))?;
     let mut stdout = io::stdout().lock();
     for path in &written.paths {
         writeln!(stdout, "{}", path.display())?;
@@ -253,10 +228,41 @@ pub(super) async fn export(
     Ok(exit::DONE)
 }
 
+/// The files of a closed month as they were kept, those of an open one as things stand; `None` once it is said why there are none.
+async fn exported(
+    config: &Config,
+    store: &Store,
+    (month, format): (&str, &export::Format),
+    out: &Path,
+    as_of: Option<Ts>,
+) -> Result<Option<export::Written>> {
+    if as_of.is_none() {
+        if let Some((step, sealed)) = close::sealed(store, month).await? {
+            let zone = config.meters.time_zone;
+            return close::export(store, (&step, &sealed), format, zone, out)
+                .await
+                .map(Some);
+        }
+        // Kept before the as-of is taken, so that the same export can be asked for again by it.
+        keep_definitions(store, config).await?;
+    }
+    let asked = Asked::of(store.clone(), config, as_of).await?;
+    settle(store, asked.as_of, config).await?;
+    let account = match Account::of(&asked, config, month, as_of).await? {
+        Ok(account) => account,
+        Err(refusal) => {
+            refusal.tell("nothing was written", month);
+            return Ok(None);
+        }
+    };
+    tell_unattributed(&account.dated.computed);
+    Ok(Some(export::write(&account.export(), format, out)?))
+}
+
 /// Says which usage has no price.
-pub(super) fn tell_unpriced(so: &str, period: &Period, unpriced: &[rating::Unpriced]) {
+pub(super) fn tell_unpriced(so: &str, month: &str, unpriced: &[rating::Unpriced]) {
     let n = unpriced.len();
-    eprintln!("plimsoll: {so}: {n} lines of {period} have no price:");
+    eprintln!("plimsoll: {so}: {n} lines of {month} have no price:");
     for u in unpriced {
         eprintln!("  {u}");
     }
@@ -283,9 +289,12 @@ pub(super) async fn keep_definitions(store: &Store, config: &Config) -> Result<(
 }
 
 /// Hashes of the definitions in force.
-async fn definition_hashes(store: &Store, as_of: Ts) -> Result<BTreeMap<String, String>> {
+pub(super) async fn definition_hashes(
+    store: &Store,
+    as_of: Ts,
+) -> Result<BTreeMap<String, String>> {
     let mut hashes = BTreeMap::new();
-    for kind in ["tenancy", "meters", "prices"] {
+    for kind in ["tenancy", "meters", "prices", "credits"] {
         if let Some((hash, _, _)) = store.definition(kind, as_of).await? {
             hashes.insert(kind.to_owned(), hash);
         }
@@ -303,28 +312,32 @@ pub(super) async fn book_of(
         Some(t) => asked.store.definition("prices", t).await?,
         None => None,
     };
-    let Some((hash, body, _)) = kept else {
+    let (Some((hash, body, _)), Some(t)) = (kept, as_of) else {
         return Ok(config.prices.clone());
     };
-    match config::book::from_text(&format!("price book {hash}"), &body, Some(asked.zone)) {
-        Ok(book) => Ok(Some(book)),
-        Err(problems) => {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            bail!(
-                "the price book in force then can no longer be read: {}",
-                lines.join("; ")
-            )
-        }
+    let read = config::book::from_text(&format!("price book {hash}"), &body, Some(asked.zone));
+    let mut book = read.map_err(|p| unreadable("price book", &p))?;
+    if let Some((hash, body, _)) = asked.store.definition("credits", t).await? {
+        let name = format!("credits {hash}");
+        config::credits::from_text(&name, &body, asked.zone, &mut book)
+            .map_err(|p| unreadable("file of credits", &p))?;
     }
+    Ok(Some(book))
+}
+
+fn unreadable(what: &str, problems: &[config::Problem]) -> anyhow::Error {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!(
+        "the {what} in force then can no longer be read: {}",
+        lines.join("; ")
+    )
 }
 
 /// Waits until no insert that is under way can still change what was stored by the as-of; there is none where nobody else can be writing.
-async fn settle(asked: &Asked, config: &Config) -> Result<()> {
-    let safe_at = asked
-        .as_of
-        .plus_seconds(i64::from(config.store.insert_timeout_s));
-    let wait_us = u64::try_from(safe_at.0 - asked.store.now().await?.0).unwrap_or(0);
-    if wait_us > 0 && !asked.store.is_alone() {
+pub(super) async fn settle(store: &Store, as_of: Ts, config: &Config) -> Result<()> {
+    let safe_at = as_of.plus_seconds(i64::from(config.store.insert_timeout_s));
+    let wait_us = u64::try_from(safe_at.0 - store.now().await?.0).unwrap_or(0);
+    if wait_us > 0 && !store.is_alone() {
         let seconds = wait_us.div_ceil(1_000_000);
         tracing::info!(
             seconds,

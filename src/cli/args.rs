@@ -1,5 +1,9 @@
 //! Arguments of every command. Their `--help` is part of the documentation.
 
+mod months;
+
+pub use months::{CorrectionsCommand, SloCommand, SloMonth, Which};
+
 use crate::domain::{Ts, time::BadTime};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -190,7 +194,7 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: TextFormat,
     },
-    /// Write a month's lines to files, with a manifest.
+    /// Write a month's lines to files, with a manifest; of a closed month, the files that were kept.
     #[command(
         after_help = "Exit code 1: usage without a price; nothing is written then, and each flavor and project is named.\n\n\
         Examples:\n  plimsoll export --month 2026-10 --format csv --out exports/2026-10\n  \
@@ -207,9 +211,63 @@ pub enum Command {
         /// Directory to write to; made if it is not there.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// From what was stored until then; default: now, after waiting out the insert timeout where others may be writing.
+        /// From what was stored until then, whether the month is closed or not; default: the closed month, or now, after waiting out the insert
+        /// timeout where others may be writing.
         #[arg(long, value_name = "TIME", value_parser = as_of)]
         as_of: Option<Ts>,
+        /// Not the month, but the approved corrections to it.
+        #[arg(long, conflicts_with = "as_of")]
+        corrections: bool,
+    },
+    /// Freeze a month: lines and files are kept, and exports return them for ever.
+    #[command(
+        after_help = "Exit codes: 0 closed, also if it was; 1 it stays open: each blocker is named, with its size.\n\n\
+        Examples:\n  plimsoll close --month 2026-10\n  \
+        plimsoll close --month 2026-10 --accept 'the gap of the 12th is credited, INC-1042, Anna Berg'"
+    )]
+    Close {
+        /// The month, in the provider's time zone; it has to be over.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: String,
+        /// Close although something stands against it; the reason is kept with the month.
+        #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        accept: Option<String>,
+    },
+    /// What became known after a close: recomputed lines less what was billed, for a person to decide.
+    #[command(
+        after_help = "Examples:\n  plimsoll corrections list --month 2026-10\n  \
+        plimsoll corrections approve --month 2026-10 --contract CO-001 --by anna.berg\n  \
+        plimsoll corrections decline --month 2026-10 --by anna.berg --reason 'below a cent' 3f0c6e...\n  \
+        plimsoll export --month 2026-10 --corrections --format csv --out corrections/2026-10"
+    )]
+    Corrections {
+        /// What to do.
+        #[command(subcommand)]
+        command: CorrectionsCommand,
+    },
+    /// An export against its manifest: offline, without a configuration.
+    #[command(
+        after_help = "Exit codes: 0 every file is what was exported; 1 not.\n\nExample: plimsoll verify exports/2026-10"
+    )]
+    Verify {
+        /// Directory of an export.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Compare a month as of two times, line by line.
+    #[command(
+        after_help = "Example: plimsoll diff --month 2026-10 --as-of 2026-11-01T06:00:00Z --as-of 2026-11-05T06:00:00Z"
+    )]
+    Diff {
+        /// The month, in the provider's time zone.
+        #[arg(long, value_name = "YYYY-MM")]
+        month: String,
+        /// Two times, the earlier one first; each with the rules and the book of its time.
+        #[arg(long, value_name = "TIME", value_parser = as_of, required = true)]
+        as_of: Vec<Ts>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: BillFormat,
     },
     /// Service level objectives: what they are, what is said of a month, what would have been alerted.
     #[command(
@@ -329,51 +387,6 @@ fn subscription(text: &str) -> Result<(String, u32), String> {
         format!("`{times}` is not how many: write SUPPORT-standard or BAAS-small.fixed=2")
     })?;
     Ok((sku.to_owned(), times))
-}
-
-/// What `slo` does.
-#[derive(Debug, Clone, Subcommand)]
-pub enum SloCommand {
-    /// The objectives of the configuration, and how many events an hour their alerts need.
-    List {
-        /// How to print.
-        #[arg(long, value_enum, default_value = "table")]
-        format: TableFormat,
-    },
-    /// Attained, budget, bounds for gaps, with and without exclusions: of objectives that facts tell of.
-    #[command(after_help = "Example: plimsoll slo report --month 2026-10 --format csv")]
-    Report {
-        /// Which month and objectives.
-        #[command(flatten)]
-        of: SloMonth,
-        /// From what was stored until then; default: now.
-        #[arg(long, value_name = "TIME", value_parser = as_of)]
-        as_of: Option<Ts>,
-    },
-    /// Which alerts would have fired in a month, with today's targets, and why.
-    #[command(after_help = "Example: plimsoll slo backtest --month 2026-10 --slo server-boot")]
-    Backtest {
-        /// Which month and objectives.
-        #[command(flatten)]
-        of: SloMonth,
-    },
-}
-
-/// A month of objectives.
-#[derive(Debug, Clone, clap::Args)]
-pub struct SloMonth {
-    /// The month, in the provider's time zone.
-    #[arg(long, value_name = "YYYY-MM")]
-    pub month: String,
-    /// Only this objective.
-    #[arg(long, value_name = "NAME")]
-    pub slo: Option<String>,
-    /// Only this tenant.
-    #[arg(long)]
-    pub tenant: Option<String>,
-    /// How to print.
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: TableFormat,
 }
 
 /// Options of `engine`.

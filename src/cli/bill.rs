@@ -51,9 +51,18 @@ struct BillJson<'a> {
     currency: &'a str,
     lines: Vec<LineJson<'a>>,
     rounding: String,
+    credits: Vec<CreditJson<'a>>,
     total: String,
     /// Null once the month is over.
     projected: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CreditJson<'a> {
+    name: &'a str,
+    reason: &'a str,
+    approved_by: &'a str,
+    amount: String,
 }
 
 /// A line as JSON has it.
@@ -140,6 +149,16 @@ fn bill_json<'a>(shown: &Shown<'a>, bill: &'a Bill) -> BillJson<'a> {
         currency: &shown.book.currency,
         lines: lines.map(|l| line_json(shown, bill, l)).collect(),
         rounding: money(bill.rounding),
+        credits: bill
+            .credits
+            .iter()
+            .map(|g| CreditJson {
+                name: &g.name,
+                reason: &g.reason,
+                approved_by: &g.approved_by,
+                amount: money(g.amount),
+            })
+            .collect(),
         total: money(bill.total),
         projected: projected(shown, bill).map(money),
     }
@@ -274,6 +293,10 @@ fn lines(shown: &Shown<'_>, bill: &Bill) -> String {
     if bill.rounding != 0 {
         let rounding = money(bill.rounding);
         table.add_row([rating::ROUNDING, "Rounding", "", "", "", "", &rounding]);
+    }
+    for g in &bill.credits {
+        let amount = money(g.amount);
+        table.add_row([&g.name, &g.reason, "", "", "", "", &amount]);
     }
     let total = format!("{} {}", money(bill.total), book.currency);
     table.add_row(["", "Total", "", "", "", "", &total]);

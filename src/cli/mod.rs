@@ -3,6 +3,7 @@
 pub mod args;
 pub mod bill;
 pub mod check;
+pub mod corrections;
 pub mod explain;
 pub mod prices;
 pub mod progress;

@@ -2,7 +2,7 @@
 
 use super::{checker::Checker, problem::Path, raw, shape, types::Delivery};
 use crate::domain::{
-    money::Rounding,
+    money::{Rational, Rounding, parse_decimal},
     profile::{Cell, Column, FORMS, Files, LineEnd, Lines, Number, Profile, Text},
 };
 
@@ -29,9 +29,31 @@ pub(super) fn delivery(c: &mut Checker<'_>, raw: raw::Delivery) -> Delivery {
     if !own {
         profiles.push(shipped());
     }
+    let path = Path::default().key("delivery").key("close");
+    let close = c.part(raw.close, &path).unwrap_or_default();
+    let coverage = parse_decimal(&close.coverage.0).unwrap_or_default();
+    if coverage > Rational::from_integer(100.into()) {
+        let what = format!("{} is more than all of it", close.coverage.0);
+        c.error(&path.key("coverage"), what, "from 0 to 100 per cent");
+    }
+    for (i, word) in close.keep.iter().enumerate() {
+        let path = path.key("keep").index(i);
+        let own = profiles.iter().map(|p| p.name.as_str());
+        if !FORMS.into_iter().chain(own.clone()).any(|f| f == word) {
+            let hint = shape::unknown_hint(word, FORMS.into_iter().chain(own));
+            c.error(&path, format!("there is no form `{word}`"), hint);
+        } else if word.starts_with("focus") && raw.provider.is_none() {
+            let what = "names the provider in every line";
+            c.error(&path, what, "give delivery.provider");
+        } else if close.keep[..i].contains(word) {
+            c.error(&path, "stands there twice", "keep one of them");
+        }
+    }
     Delivery {
         provider: raw.provider,
         profiles,
+        coverage,
+        keep: close.keep,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod book;
 mod check;
 mod checker;
 mod clouds;
+pub mod credits;
 pub mod delivery;
 mod kubeconfig;
 mod leaf;
@@ -28,7 +29,7 @@ mod yaml;
 
 pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
-pub use schema::{price_book_schema, schema};
+pub use schema::{credits_schema, price_book_schema, schema};
 pub use types::{
     Account, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin, Kubernetes, MeterRules,
     Metering, Metric, MetricOwner, MetricsFrom, MetricsServer, Notifications, OpenStack,
@@ -40,7 +41,7 @@ pub use yaml::plain as plain_yaml;
 use checker::{Checker, Env};
 use problem::{At, Path};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path as FilePath, PathBuf},
 };
 
@@ -153,7 +154,11 @@ fn sections(
     let prices = raw
         .prices
         .and_then(|p| c.part(p, &top.key("prices")))
-        .and_then(|p| sections::prices(c, &p, zone));
+        .and_then(|p| {
+            let none = BTreeMap::new();
+            let contracts = tenancy.as_ref().map_or(&none, |t| &t.contracts);
+            sections::prices(c, &p, zone, contracts)
+        });
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));

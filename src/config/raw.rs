@@ -247,6 +247,8 @@ impl Source {
 pub(super) struct Prices {
     /// The price book, a YAML file.
     pub(super) book: PathBuf,
+    /// Outages that are not charged and credits, a YAML file. Default: none.
+    pub(super) credits: Option<PathBuf>,
 }
 
 /// Where the program listens.

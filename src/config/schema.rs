@@ -1,6 +1,6 @@
 //! JSON Schemas, made from the types.
 
-use super::{book, raw};
+use super::{book, credits, raw};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::transform_subschemas};
 use serde_json::{Value, json};
 
@@ -14,6 +14,12 @@ pub fn schema() -> Value {
 #[must_use]
 pub fn price_book_schema() -> Value {
     of::<book::Book>("plimsoll price book")
+}
+
+/// The JSON Schema (2020-12) of files of outages and credits: `schemas/credits.schema.json`.
+#[must_use]
+pub fn credits_schema() -> Value {
+    of::<credits::Credits>("plimsoll outages and credits")
 }
 
 pub(super) fn of<T: JsonSchema>(title: &str) -> Value {

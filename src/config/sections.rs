@@ -3,9 +3,11 @@
 use super::{
     book,
     checker::Checker,
+    credits,
     problem::Path,
     raw,
     types::{Http, Metering, Store, StoreAt},
+    yaml,
 };
 use crate::domain::{
     Meter, Meters, PriceBook,
@@ -174,7 +176,12 @@ fn known_meters(asked: &BTreeMap<String, Counts>) -> String {
 }
 
 /// Judges the price book that is named.
-pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option<PriceBook> {
+pub(super) fn prices(
+    c: &mut Checker<'_>,
+    raw: &raw::Prices,
+    zone: Tz,
+    contracts: &BTreeMap<String, String>,
+) -> Option<PriceBook> {
     let path = Path::default().key("prices").key("book");
     let file = c.beside(&raw.book);
     if !file.is_file() {
@@ -185,8 +192,19 @@ pub(super) fn prices(c: &mut Checker<'_>, raw: &raw::Prices, zone: Tz) -> Option
         );
         return None;
     }
-    let (book, problems) = book::judge(&file, Some(zone));
+    let (mut book, problems) = book::judge(&file, Some(zone));
     c.problems.extend(problems);
+    if let (Some(name), Some(book)) = (&raw.credits, &mut book) {
+        let file = c.beside(name);
+        match yaml::read_text(&file) {
+            Ok(text) => {
+                let problems = credits::judge(&file, &text, zone, book, contracts);
+                c.problems.extend(problems);
+                book.credits_text = text;
+            }
+            Err(problem) => c.problems.push(problem),
+        }
+    }
     book
 }
 

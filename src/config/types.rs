@@ -18,6 +18,7 @@ use super::Problem;
 use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
     meter::{BadMeters, Counts},
+    money::Rational,
     profile::Profile,
 };
 use crate::slo::{Exclusion, Slo};
@@ -59,6 +60,10 @@ pub struct Delivery {
     pub provider: Option<String>,
     /// Forms of CSV, the shipped one among them.
     pub profiles: Vec<Profile>,
+    /// Least coverage of a contract's meter with which a month is closed, in per cent.
+    pub coverage: Rational,
+    /// Forms whose files a close keeps.
+    pub keep: Vec<String>,
 }
 
 /// What is promised.
@@ -245,7 +250,8 @@ impl Config {
     }
 
     /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of
-    /// [`MeterRules`]) and, where there is a book, `prices` (its file, for [`super::book::from_text`]). The same configuration
+    /// [`MeterRules`]) and, where there is a book, `prices` and `credits` (their files, for
+    /// [`super::book::from_text`] and [`super::credits::from_text`]). The same configuration
     /// always gives the same text.
     ///
     /// # Errors
@@ -259,7 +265,11 @@ impl Config {
             ("tenancy", json!(self.tenancy).to_string()),
             ("meters", json!(meters).to_string()),
         ];
-        all.extend(self.prices.iter().map(|book| ("prices", book.text.clone())));
+        if let Some(book) = &self.prices {
+            all.push(("prices", book.text.clone()));
+            // Also where there is none: it may have been taken away.
+            all.push(("credits", book.credits_text.clone()));
+        }
         Ok(all)
     }
 }

@@ -76,8 +76,25 @@ pub struct Bill {
     pub lines: Vec<Line>,
     /// What rounding the total added to the lines.
     pub rounding: i128,
-    /// The total: lines and rounding.
+    /// What was granted, taken off after everything else.
+    pub credits: Vec<Granted>,
+    /// The total: lines, rounding and credits.
     pub total: i128,
+}
+
+/// A credit on a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// Who decided it.
+    pub approved_by: String,
+    /// The amount, below 0.
+    pub exact: Exact,
+    /// The amount in units of the book's last decimal.
+    pub amount: i128,
 }
 
 /// A line.

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod bill;
 pub mod charge;
+pub mod credit;
 pub mod decimal;
 pub mod digest;
 pub mod fact;

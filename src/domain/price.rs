@@ -2,6 +2,7 @@
 
 use super::{
     Period, Ts,
+    credit::{Credit, Outage},
     money::{Rational, Rounding},
 };
 use chrono::NaiveDate;
@@ -40,6 +41,12 @@ pub struct PriceBook {
     pub terms: Vec<Terms>,
     /// Units (UCUM) of the meters it declares itself, for usage that comes from elsewhere.
     pub meters: BTreeMap<String, String>,
+    /// Times in which usage is not charged; from a file of their own.
+    pub outages: Vec<Outage>,
+    /// Money that was granted; from the same file.
+    pub credits: Vec<Credit>,
+    /// That file itself; empty where there is none.
+    pub credits_text: String,
     /// The book's own worked examples.
     pub examples: Vec<Example>,
     /// SHA-256 (hex) of the file.

@@ -1,12 +1,13 @@
 //! An export profile: how a CSV file looks that some other program or person expects.
 
 use super::money::Rounding;
+use serde::{Deserialize, Serialize};
 
 /// The forms of exports that need no profile.
 pub const FORMS: [&str; 5] = ["csv", "jsonl", "parquet", "focus", "focus-parquet"];
 
 /// A profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The word of `--format`.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct Profile {
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name in the header.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct Column {
 }
 
 /// What a cell holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cell {
     /// A text of the charge.
     Text(Text),
@@ -60,7 +61,7 @@ pub enum Cell {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $count:literal: $($value:ident = $word:literal, $what:literal;)+) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum $name { $(#[doc = $what] $value),+ }
 
         impl $name {

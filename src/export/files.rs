@@ -81,7 +81,7 @@ impl Drop for Staging {
 }
 
 /// A file being written, and the hash of what was.
-pub(super) struct FileWriter {
+pub struct FileWriter {
     path: PathBuf,
     file: BufWriter<File>,
     hash: Sha256,

@@ -35,7 +35,7 @@ const fn may(name: &'static str, kind: Kind) -> Column {
 const MONEY: Kind = Kind::Decimal(SCALE);
 
 /// The columns, in the order of their names; then ours.
-pub(super) const COLUMNS: [Column; 54] = [
+pub(super) const COLUMNS: [Column; 56] = [
     may("AvailabilityZone", Kind::Text),
     must("BilledCost", MONEY),
     must("BillingAccountId", Kind::Text),
@@ -50,7 +50,7 @@ pub(super) const COLUMNS: [Column; 54] = [
     must("ChargeFrequency", Kind::Text),
     must("ChargePeriodEnd", Kind::Time),
     must("ChargePeriodStart", Kind::Time),
-    may("ConsumedQuantity", Kind::Decimal(0)),
+    may("ConsumedQuantity", MONEY),
     may("ConsumedUnit", Kind::Text),
     must("ContractedCost", MONEY),
     may("ContractedUnitPrice", MONEY),
@@ -89,7 +89,9 @@ pub(super) const COLUMNS: [Column; 54] = [
     must("x_ObservedSeconds", Kind::Whole),
     may("x_PriceInWords", Kind::Text),
     may("x_PricedPer", Kind::Text),
+    must("x_Quantity", Kind::Decimal(0)),
     must("x_Tenant", Kind::Text),
+    must("x_Unit", Kind::Text),
 ];
 
 /// FOCUS 1.2 of one billing month.
@@ -117,7 +119,7 @@ impl Table for Focus<'_> {
         };
         let costs = Costs::of(c);
         let [category, subcategory, service] = service(c);
-        let usage = c.class == Class::Usage;
+        let consumed = (c.class == Class::Usage).then(|| consumed(c.quantity, &c.unit));
         let dimensions = serde_json::to_string(&c.dimensions).unwrap_or_default();
         let sub_account = !c.scope.is_empty();
         let zone = c.dimensions.get("az").map_or("", String::as_str);
@@ -141,16 +143,10 @@ impl Table for Focus<'_> {
             text(frequency(c.class)),
             Value::Time(c.to),
             Value::Time(c.from),
-            if usage {
-                Value::Decimal(c.quantity)
-            } else {
-                Value::Null
-            },
-            Value::told(&if usage {
-                consumed_unit(&c.unit)
-            } else {
-                String::new()
-            }),
+            consumed
+                .as_ref()
+                .map_or(Value::Null, |(q, _)| Value::decimal(q, SCALE)),
+            Value::told(consumed.as_ref().map_or("", |(_, unit)| unit)),
             Value::decimal(&costs.contracted, SCALE),
             costs.price(|p| &p.contracted),
             Value::decimal(&costs.billed, SCALE),
@@ -197,7 +193,9 @@ impl Table for Focus<'_> {
             Value::Whole(c.observed_s),
             Value::told(&c.price),
             Value::told(&c.priced.words()),
+            Value::Decimal(c.quantity),
             text(&c.tenant),
+            text(&c.unit),
         ])
     }
 }
@@ -316,26 +314,33 @@ fn service(c: &Charge) -> [&'static str; 3] {
     }
 }
 
-/// A UCUM unit as the specification writes units: `By.s` is `Byte-Seconds`.
-pub(super) fn consumed_unit(unit: &str) -> String {
-    let (thing, over_time) = match unit.strip_suffix(".s") {
-        Some(thing) => (thing, true),
-        None if unit == "s" => return "Seconds".to_owned(),
-        None => (unit, false),
+/// A quantity in the units that the specification has, of a size that people read: hours, and GiB of bytes. `x_Quantity` has it exactly.
+pub(super) fn consumed(quantity: i128, unit: &str) -> (Rational, String) {
+    const HOUR_S: i64 = 3_600;
+    const GIB: i64 = 1 << 30;
+    const GIGA: i64 = 1_000_000_000;
+    let (thing, seconds) = match unit.strip_suffix(".s") {
+        Some(thing) => (thing, HOUR_S),
+        None if unit == "s" => ("", HOUR_S),
+        None => (unit, 1),
     };
-    let thing = match thing {
-        "By" => "B".to_owned(),
-        "1" | "" => "Unit".to_owned(),
-        "{vcpu}" => "vCPU".to_owned(),
-        "{cpu-n}" => "Nano-CPU".to_owned(),
-        "{gpu}" => "GPU".to_owned(),
-        other => capital(other.trim_matches(['{', '}'])),
+    let (thing, base) = match thing {
+        "By" => ("GiB".to_owned(), GIB),
+        "1" => ("Unit".to_owned(), 1),
+        "{vcpu}" => ("vCPU".to_owned(), 1),
+        "{gpu}" => ("GPU".to_owned(), 1),
+        "{cpu-n}" => ("CPU".to_owned(), GIGA),
+        // Of a CPU, by the clock.
+        "ns" => ("Second".to_owned(), GIGA),
+        other => (capital(other.trim_matches(['{', '}'])), 1),
     };
-    if over_time {
-        format!("{thing}-Seconds")
-    } else {
-        plural(&thing)
-    }
+    let divisor = num_bigint::BigInt::from(base) * seconds;
+    let unit = match (seconds, thing.as_str()) {
+        (HOUR_S, "") => "Hours".to_owned(),
+        (HOUR_S, thing) => format!("{thing}-Hours"),
+        (_, thing) => plural(thing),
+    };
+    (Rational::new(quantity.into(), divisor), unit)
 }
 
 /// The unit that a price is per, as the specification writes units: `GB/30 Days`, `Instance-Hours`.

@@ -16,9 +16,10 @@ use crate::{
         profile::{FORMS, Files, Profile},
     },
 };
+use serde::{Deserialize, Serialize};
 
-/// A form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A form. It is kept with a closing, whose files can then be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// RFC 4180, UTF-8, with a header line.
     Csv,

@@ -1,7 +1,7 @@
 //! The manifest: what an export consists of, what it stands on and what it sums up to.
 
 use super::ExportError;
-use crate::domain::{PriceBook, UsageRow};
+use crate::domain::{Charge, PriceBook, UsageRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -166,6 +166,21 @@ impl Manifest {
         Ok(format!("{}\n", serde_json::to_string_pretty(self)?).into_bytes())
     }
 
+    /// What it says beside its files.
+    #[must_use]
+    pub fn about(&self) -> About {
+        About {
+            time_zone: self.time_zone.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            as_of: self.as_of.clone(),
+            facts: self.facts.clone(),
+            definitions: self.definitions.clone(),
+            book: self.book.clone(),
+            closed: self.closed.clone(),
+        }
+    }
+
     pub(super) fn new(
         format: &str,
         month: &str,
@@ -241,4 +256,22 @@ pub fn sums<'a>(
         quantity: quantity.to_string(),
     };
     Ok(sums.into_iter().map(sum).collect())
+}
+
+/// The sums of the quantities of charges, by meter: what corrections change.
+///
+/// # Errors
+/// [`ExportError::Overflow`].
+pub fn sums_of_charges(charges: &[Charge]) -> Result<Vec<MeterSum>, ExportError> {
+    let mut sums = Vec::new();
+    for c in charges.iter().filter(|c| !c.meter.is_empty()) {
+        let one = MeterSum {
+            meter: c.meter.clone(),
+            unit: c.unit.clone(),
+            rows: 1,
+            quantity: c.quantity.to_string(),
+        };
+        add(&mut sums, &[one])?;
+    }
+    Ok(sums)
 }

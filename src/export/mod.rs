@@ -4,6 +4,7 @@
 //! `manifest.json`. The same input gives the same bytes: nothing in them tells when or where they were written. `schemas/export/README.md` tells readers
 //! of the files what they need to know.
 
+mod copy;
 mod files;
 mod focus;
 mod format;
@@ -15,6 +16,7 @@ mod row;
 pub mod rules;
 mod sink;
 mod table;
+mod verify;
 mod writer;
 
 use crate::{
@@ -23,7 +25,7 @@ use crate::{
         bill::{Metered, Rated},
         usage::Usage,
     },
-    rating::{Account, OtherBills, Payer},
+    rating::{Account, OtherBills},
 };
 use std::{
     collections::BTreeMap,
@@ -31,9 +33,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use crate::rating::Payer;
+pub use copy::Copy;
+pub use files::FileWriter;
 pub use format::{Format, Provider};
-pub use manifest::{About, BookEntry, Closed, FileEntry, Manifest, MeterSum, Money, sums};
+pub use manifest::{
+    About, BookEntry, Closed, FileEntry, Manifest, MeterSum, Money, sums, sums_of_charges,
+};
 pub use row::{COLUMNS, Row};
+pub use verify::{Verdict, verify};
 pub use writer::{Lot, Writer};
 
 /// What is exported.
@@ -66,7 +74,8 @@ impl<'a> Export<'a> {
     }
 
     /// What the manifest says of it.
-    fn about(&self) -> About {
+    #[must_use]
+    pub fn about(&self) -> About {
         let usage = self.usage();
         About {
             time_zone: usage.time_zone.clone(),
@@ -135,6 +144,16 @@ pub enum ExportError {
     Overflow {
         /// Meter.
         meter: String,
+    },
+    /// A file that is not what its manifest says.
+    #[error(
+        "export: {name} is not what its manifest says: {what}; nothing was written. The store has lost or changed it: restore it from a backup"
+    )]
+    NotAsClosed {
+        /// The file.
+        name: String,
+        /// What differs.
+        what: String,
     },
     /// A row that could not be written as JSON.
     #[error("export: a row could not be written: {0}")]

@@ -127,20 +127,17 @@ fn cell(column: &Column, value: &Value) -> String {
         (Value::Null, _) => String::new(),
         (Value::Text(t), _) => text(t).into_owned(),
         (Value::Whole(n), _) => n.to_string(),
-        (Value::Decimal(n), Kind::Decimal(scale)) => shortest(&units_to_text(*n, scale)),
+        (Value::Decimal(n), Kind::Decimal(scale)) => decimal(&units_to_text(*n, scale)),
         (Value::Decimal(n), _) => n.to_string(),
         (Value::Time(t), _) => t.to_string(),
     }
 }
 
-/// A decimal without zeros at its end.
-fn shortest(number: &str) -> String {
-    if number.contains('.') {
-        let number = number.trim_end_matches('0');
-        number.trim_end_matches('.').to_owned()
-    } else {
-        number.to_owned()
-    }
+/// A decimal without zeros at its end, but for one after the point: readers that tell types by the look of a column see decimals.
+fn decimal(number: &str) -> String {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let part = part.trim_end_matches('0');
+    format!("{whole}.{}", if part.is_empty() { "0" } else { part })
 }
 
 /// A table as Parquet: Snappy, row groups of 4,000 rows.

@@ -1,5 +1,6 @@
-//! Usage of a period, from the store through the fold.
+//! Months: their usage, from the store through the fold; what was promised; how they are closed.
 
+pub mod close;
 pub mod differences;
 pub mod metered;
 pub mod slo;

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Charge, Period, PriceBook, UsageRow,
-    bill::{Bill, Line, Metered, Part, Rated, Rows},
+    bill::{Bill, Granted, Line, Metered, Part, Rated, Rows},
     charge::{Class, Priced},
     money::Rational,
     ownership::UNATTRIBUTED,
@@ -44,6 +44,8 @@ enum Entry<'a> {
     Line(&'a Bill, &'a Line),
     /// What rounding added to a bill.
     Rounding(&'a Bill),
+    /// A credit on a bill.
+    Credit(&'a Bill, &'a Granted),
 }
 
 /// What one payer has.
@@ -87,6 +89,8 @@ impl<'a> Account<'a> {
             if bill.rounding != 0 {
                 share.entries.push(Entry::Rounding(bill));
             }
+            let credits = bill.credits.iter().map(|g| Entry::Credit(bill, g));
+            share.entries.extend(credits);
         }
         for share in shares.values_mut() {
             share.entries.sort_by_key(place);
@@ -143,6 +147,16 @@ impl<'a> Account<'a> {
                 ..self.of_nothing(bill, Some(book))
             },
             (Entry::Usage(i), _) => self.usage(&self.metered.usage.rows[*i], None),
+            (Entry::Credit(bill, granted), book) => Charge {
+                id: super::credit_id(&self.metered.usage.month, bill, granted),
+                class: Class::Credit,
+                sku: granted.name.clone(),
+                name: granted.reason.clone(),
+                price: format!("credit, approved by {}", granted.approved_by),
+                exact: granted.exact.to_rational(),
+                amount: granted.amount,
+                ..self.of_nothing(bill, book.map(|(_, b)| b))
+            },
             (Entry::Line(bill, _) | Entry::Rounding(bill), None) => self.of_nothing(bill, None),
         }
     }
@@ -326,6 +340,6 @@ fn place(entry: &Entry<'_>) -> usize {
             Rows::One(i) => i,
             Rows::Many(_) => usize::MAX,
         },
-        Entry::Rounding(_) => usize::MAX,
+        Entry::Rounding(_) | Entry::Credit(..) => usize::MAX,
     }
 }

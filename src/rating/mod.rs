@@ -5,6 +5,8 @@
 //! has agreed, changes within the month, its lines are cut at that second.
 
 mod charges;
+mod correct;
+mod credit;
 mod extras;
 mod index;
 mod problem;
@@ -27,15 +29,18 @@ use scheme::Group;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use charges::{Account, OtherBills, Payer, Share};
+pub use correct::{Proposal, corrections};
 pub use problem::{Problem, Unpriced};
 pub use project::projected;
 pub use quote::{NotQuoted, QUOTED, check_examples, quote};
-pub use words::{ROUNDING, id, one_resource, quantity_text, rounding_id, sku_price, unit_price};
+pub use words::{
+    ROUNDING, credit_id, id, one_resource, quantity_text, rounding_id, sku_price, unit_price,
+};
 
 /// Prices a period's usage.
 ///
 /// `tenants` names the contracts that exist beside those with usage, and whose they are: they may owe fees. A meter the book never prices is measured,
-/// not sold. Rows of quantity 0 need no price.
+/// not sold. Rows of quantity 0 need no price. What lies in the book's outages is not charged, and its credits are taken off.
 ///
 /// # Errors
 /// Every row that has no price or no single one, sorted by (tenant, scope, resource, meter, dimensions).
@@ -45,7 +50,8 @@ pub fn rate(
     period: &Period,
     tenants: &BTreeMap<String, String>,
 ) -> Result<Rated, Vec<Unpriced>> {
-    let mut rater = Rater::new(metered, book, period);
+    let excluded = credit::excluded(metered, book, period);
+    let mut rater = Rater::new(excluded.as_ref().unwrap_or(metered), book, period);
     let mut rated = Rated::default();
     for ((tenant, contract), rows) in payers(metered, book, tenants) {
         let bill = rater.bill(tenant, contract, &rows, &mut rated.unsold);
@@ -55,6 +61,7 @@ pub fn rate(
     }
     if rater.unpriced.is_empty() {
         rated.unsold.sort_unstable();
+        credit::grant(&mut rated, book, period, tenants);
         return Ok(rated);
     }
     rater.unpriced.sort_unstable();
@@ -184,6 +191,7 @@ impl<'a> Rater<'a> {
             contract: contract.to_owned(),
             lines,
             rounding,
+            credits: Vec::new(),
             total,
         }
     }

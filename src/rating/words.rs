@@ -3,7 +3,7 @@
 use super::scheme;
 use crate::domain::{
     PriceBook,
-    bill::{Bill, Line, Metered, Part},
+    bill::{Bill, Granted, Line, Metered, Part},
     digest::Fields,
     money::{Exact, exact_text, round_to_text},
     price::{Count, Fee, Item, ItemKind, Measured, Percent, Price, PricePeriod, Quantity, Scheme},
@@ -212,6 +212,17 @@ pub fn rounding_id(month: &str, bill: &Bill) -> String {
         .text(month)
         .text(&bill.tenant)
         .text(&bill.contract)
+        .id()
+}
+
+/// The id of a credit's line.
+#[must_use]
+pub fn credit_id(month: &str, bill: &Bill, credit: &Granted) -> String {
+    Fields::default()
+        .text("credit")
+        .text(month)
+        .text(&bill.contract)
+        .text(&credit.name)
         .id()
 }
 

@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
 /// Migrations by version, from 1 without gaps. Never edited once released: the store remembers their hashes.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     (
         "0001_facts",
         include_str!("../../schemas/clickhouse/0001_facts.sql"),
@@ -22,6 +22,10 @@ const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0004_cursor",
         include_str!("../../schemas/clickhouse/0004_cursor.sql"),
+    ),
+    (
+        "0005_closings",
+        include_str!("../../schemas/clickhouse/0005_closings.sql"),
     ),
 ];
 

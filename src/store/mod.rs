@@ -3,6 +3,7 @@
 //! Nothing here depends on being called once: the same batch, written twice, by two writers, in any order, reads back the same, but for `stored_at`, of
 //! which the earliest counts. What is read is folded by identity on the way out, for the store folds it only when it merges.
 
+mod closed;
 mod connect;
 pub mod engine;
 mod error;
@@ -13,6 +14,7 @@ mod rows;
 mod told;
 mod write;
 
+pub use closed::{Decision, FilePart, PART_BYTES, Step, StepKind};
 pub use error::StoreError;
 pub use read::ListStatus;
 pub use resources::{FactQuery, ResourceStream};

@@ -1,5 +1,6 @@
 //! Every dashboard: its structure, and every query of it on a real store.
 
+mod billing;
 mod ceph;
 mod openstack;
 
@@ -377,6 +378,7 @@ async fn every_query_runs_on_the_store_and_shows_what_was_seeded() {
     let store = harness::open(dir.path()).await;
     seed(&store).await;
     openstack::seed_things(&store).await;
+    billing::seed_charges(&store).await;
     ceph::seed_cluster(&store).await;
     for (file, d) in dashboards() {
         for (place, sql) in queries(&d) {

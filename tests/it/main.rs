@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bills;
+mod closing;
 mod dashboards;
 mod durability;
 mod engine;

@@ -87,6 +87,9 @@ pub(super) fn book(
     let currency = c.part(raw.currency, &top.key("currency"));
     let rounding = rounding?;
     Some(PriceBook {
+        outages: Vec::new(),
+        credits: Vec::new(),
+        credits_text: String::new(),
         name: name?,
         currency: currency?,
         zone: own,

@@ -1,6 +1,7 @@
 //! The section `delivery` as it is written.
 
 use super::Part;
+use crate::config::leaf::Decimal as Percent;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,6 +13,27 @@ pub(in crate::config) struct Delivery {
     pub(in crate::config) provider: Option<String>,
     /// Forms of CSV of your own, for `plimsoll export --format NAME`. The profile `contracts` ships; one of that name replaces it. Default: none.
     pub(in crate::config) profiles: Vec<Part<RawProfile>>,
+    /// What `plimsoll close` asks for, and what it keeps.
+    pub(in crate::config) close: Part<Close>,
+}
+
+/// What `plimsoll close` asks for, and what it keeps.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct Close {
+    /// Least coverage, in per cent: what of each contract's meters must have been observed. Default: 99.
+    pub(in crate::config) coverage: Percent,
+    /// Forms whose files are rendered and kept: words of `--format`. Default: csv.
+    pub(in crate::config) keep: Vec<String>,
+}
+
+impl Default for Close {
+    fn default() -> Self {
+        Self {
+            coverage: Percent("99".to_owned()),
+            keep: vec!["csv".to_owned()],
+        }
+    }
 }
 
 /// A form of CSV.

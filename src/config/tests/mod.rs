@@ -2,6 +2,7 @@
 
 mod books;
 mod ceph;
+mod credits;
 mod delivery;
 mod hostile;
 mod judged;

@@ -103,6 +103,7 @@ fn schemas_on_disk_are_those_of_the_types() {
     for (file, schema) in [
         ("schemas/config.schema.json", schema()),
         ("schemas/prices.schema.json", price_book_schema()),
+        ("schemas/credits.schema.json", credits_schema()),
     ] {
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         if std::env::var_os("UPDATE_SCHEMAS").is_some() {
@@ -122,6 +123,7 @@ fn the_schemas_accept_what_we_ship() {
         (SAMPLE, schema()),
         ("deploy/quickstart.yaml", schema()),
         ("deploy/prices/nordic-2026.yaml", price_book_schema()),
+        ("deploy/prices/credits-2026.yaml", credits_schema()),
     ] {
         let validator = jsonschema::draft202012::new(&schema).unwrap();
         let mut none = Vec::new();
@@ -156,7 +158,12 @@ fn definitions_can_be_read_back() {
         config.clone().definitions().unwrap(),
         "the same text each time"
     );
-    let [("tenancy", tenancy), ("meters", meters), ("prices", prices)] = definitions.as_slice()
+    let [
+        ("tenancy", tenancy),
+        ("meters", meters),
+        ("prices", prices),
+        ("credits", credits),
+    ] = definitions.as_slice()
     else {
         panic!("{definitions:?}")
     };
@@ -167,10 +174,12 @@ fn definitions_can_be_read_back() {
     let rules: MeterRules = serde_json::from_str(meters).unwrap();
     assert_eq!(rules.meters, config.meters().unwrap());
     assert_eq!(rules.time_zone, "Europe/Stockholm");
-    assert_eq!(
-        book::from_text("stored", prices, Some(config.meters.time_zone)).ok(),
-        config.prices
-    );
+    let zone = config.meters.time_zone;
+    let mut book = book::from_text("stored", prices, Some(zone)).unwrap();
+    super::super::credits::from_text("stored", credits, zone, &mut book).unwrap();
+    book.credits_text.clone_from(credits);
+    assert_eq!(Some(book), config.prices);
+    assert!(!credits.is_empty());
 }
 
 /// The book is the published list: every line of it, and nothing else.

@@ -261,14 +261,18 @@ fn units_are_written_as_the_specification_writes_them() {
     ] {
         assert_eq!(units(unit, period), want);
     }
-    for (unit, want) in [
-        ("By.s", "B-Seconds"),
-        ("s", "Seconds"),
-        ("{vcpu}.s", "vCPU-Seconds"),
-        ("By", "B"),
-        ("{request}", "Requests"),
+    for (quantity, unit, want) in [
+        (3_600 << 31, "By.s", ("2", "GiB-Hours")),
+        (5_400, "s", ("3/2", "Hours")),
+        (7_200, "{vcpu}.s", ("2", "vCPU-Hours")),
+        (3_600_000_000_000, "{cpu-n}.s", ("1", "CPU-Hours")),
+        (1_500_000_000, "ns", ("3/2", "Seconds")),
+        (1 << 29, "By", ("1/2", "GiB")),
+        (7, "{request}", ("7", "Requests")),
+        (3_600, "{address}.s", ("1", "Address-Hours")),
     ] {
-        assert_eq!(crate::export::focus::consumed_unit(unit), want);
+        let (number, word) = crate::export::focus::consumed(quantity, unit);
+        assert_eq!((exact_text(&number).as_str(), word.as_str()), want);
     }
 }
 
