@@ -165,6 +165,13 @@ impl Reader<'_> {
             .extend(drafts.into_iter().map(|d| (thing.id.clone(), d)));
     }
 
+    /// True where the next happening is of the same second as the last: what is known of a second is all of it.
+    fn within_a_second(&self) -> bool {
+        let last = self.at.checked_sub(1).and_then(|i| self.all.get(i));
+        let next = self.all.get(self.at);
+        last.zip(next).is_some_and(|(a, b)| a.at == b.at)
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Watch { events, again } => {
@@ -175,10 +182,17 @@ impl Reader<'_> {
                     self.tell(self.at);
                     self.at += 1;
                 }
+                while self.within_a_second() {
+                    self.tell(self.at);
+                    self.at += 1;
+                }
                 self.known = self.now();
             }
             Step::Relist { missed, order } => {
                 self.at = self.all.len().min(self.at + missed);
+                while self.within_a_second() {
+                    self.at += 1;
+                }
                 let now = self.now();
                 if now > self.known {
                     self.gaps.push((self.known, now));
