@@ -1,7 +1,7 @@
 //! What other lists told, for items that only name it; and the parts that items are made of.
 
 pub(in super::super) use super::super::super::item::{Item, label};
-use crate::domain::{Aspect, Known, Memory, Value, fact::kind};
+use crate::domain::{Aspect, Known, Memory, Ts, Value, fact::kind};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,8 @@ pub(in super::super) struct Context {
     pub(super) sees_all: bool,
     /// Lists of the same reading that are complete.
     pub(super) complete: BTreeSet<&'static str>,
+    /// The volumes are known as they were then.
+    pub(in super::super) volumes_known: Option<Ts>,
     /// Volume types by volume id.
     pub(in super::super) volume_types: BTreeMap<String, String>,
     /// Networks by id.
