@@ -3,12 +3,12 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
-# promtool judges the rules that plimsoll makes; Prometheus and Alertmanager run them.
-deploy/setup/apt.sh prometheus=promtool prometheus-alertmanager=amtool
+# promtool judges the rules that plimsoll makes; Prometheus and Alertmanager run them; openssl makes the certificates of servers in tests.
+deploy/setup/apt.sh prometheus=promtool prometheus-alertmanager=amtool openssl
 
 skip=()
-# The broker that the tests start for themselves, and what makes its certificate.
-[[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server openssl
+# The broker that the tests start for themselves.
+[[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server
 if [[ ${1:-} == --fast ]]; then skip=(-- --skip slow_); fi
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --locked "${skip[@]}"

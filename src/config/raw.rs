@@ -15,7 +15,7 @@ pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
     Lines as ProfileLines, RawColumn, RawProfile,
 };
-pub(super) use kubernetes::Kubernetes;
+pub(super) use kubernetes::{KubeletPage, Kubelets, Kubernetes};
 pub(super) use meters::{Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};

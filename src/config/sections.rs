@@ -151,6 +151,7 @@ fn declared(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Declared>>, path: &Path
                 Kind::Amount => raw.unit,
             },
             dimensions: raw.dimensions.into_iter().map(|d| d.0).collect(),
+            read: false,
             states: BTreeSet::new(),
         };
         if all.iter().any(|m| m.name == meter.name) {

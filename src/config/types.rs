@@ -7,7 +7,7 @@ mod prometheus;
 mod rgw;
 
 pub use ceph::Ceph;
-pub use kubernetes::{Account, Ca, Kubernetes};
+pub use kubernetes::{Account, Ca, KubeletPage, Kubelets, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
 pub use prometheus::{
     HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,

@@ -183,6 +183,12 @@ pub mod attr {
     pub const BALANCER: &str = "load_balancer";
     /// What tells an object from another of the same name.
     pub const UID: &str = "uid";
+    /// Of a node: where its kubelet answers, host and port.
+    pub const KUBELET: &str = "kubelet";
+    /// Of a pod: it is on its node's own network.
+    pub const HOST_NETWORK: &str = "host_network";
+    /// Of a pod that its kubelet made by itself: what the kubelet takes for its UID.
+    pub const STATIC: &str = "static";
 }
 
 impl Aspect {

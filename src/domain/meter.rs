@@ -61,6 +61,9 @@ pub struct Meter {
     pub unit: String,
     /// What may be priced apart.
     pub dimensions: Vec<String>,
+    /// True where readings alone tell it, whatever state the resource is in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
     /// States that count, filled from the preset or the configuration.
     #[serde(default)]
     pub states: BTreeSet<String>,
@@ -125,8 +128,8 @@ pub enum BadMeters {
     /// A declaration of a name that is taken.
     #[error("the meter `{0}` ships with plimsoll already: give yours another name")]
     Taken(String),
-    /// An override for a meter nobody declared.
-    #[error("there is no meter `{0}`")]
+    /// An override for a meter nobody declared, or that counts in any state.
+    #[error("there is no meter `{0}` that counts by states")]
     Meter(String),
 }
 
@@ -155,10 +158,11 @@ impl Meters {
             presets.extend(parsed.presets);
             by_name.extend(parsed.meter.into_iter().map(|m| (m.name.clone(), m)));
         }
-        if let Some(unknown) = exceptions.keys().find(|m| !by_name.contains_key(*m)) {
+        let has_states = |name: &String| by_name.get(name).is_some_and(|m| !m.read);
+        if let Some(unknown) = exceptions.keys().find(|m| !has_states(m)) {
             return Err(BadMeters::Meter(unknown.clone()));
         }
-        for meter in by_name.values_mut() {
+        for meter in by_name.values_mut().filter(|m| !m.read) {
             let whole = Counts::Preset(preset.to_owned());
             meter.states = match exceptions.get(&meter.name).unwrap_or(&whole) {
                 Counts::States(states) => states.clone(),

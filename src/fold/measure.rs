@@ -244,6 +244,9 @@ fn boundary_after<K>(spans: &[Span<K>], t: Ts) -> Option<Ts> {
 
 /// The level that counts, or that something should count but was not observed; `None`: this moment does not count.
 pub(super) fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
+    if meter.read {
+        return None;
+    }
     let Some(state) = moment.state else {
         return Some((0, false));
     };

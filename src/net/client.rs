@@ -32,6 +32,8 @@ pub struct Options {
     pub ca_pem: Option<String>,
     /// Who we are: a certificate and its key.
     pub identity: Option<Identity>,
+    /// How many connections to one host are kept for the next request; `None`: as many as there were.
+    pub idle_max: Option<usize>,
     /// How often a GET is sent again.
     pub retries_max: usize,
     /// Delay before the first retry; it doubles, with jitter.
@@ -51,6 +53,7 @@ impl Options {
             ca_file: None,
             ca_pem: None,
             identity: None,
+            idle_max: None,
             retries_max: 3,
             backoff_min: Duration::from_millis(250),
             retry_after_max: Duration::from_secs(60),
@@ -216,6 +219,9 @@ impl Client {
             .timeout(options.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .gzip(true);
+        if let Some(most) = options.idle_max {
+            builder = builder.pool_max_idle_per_host(most);
+        }
         if let Some(path) = &options.ca_file {
             builder = builder.tls_certs_merge(ca_bundle(path)?);
         }

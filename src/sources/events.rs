@@ -282,6 +282,7 @@ pub fn fuzzed(bytes: &[u8]) -> bool {
         level: None,
         unit: "1".to_owned(),
         dimensions: vec!["product".to_owned()],
+        read: false,
         states: BTreeSet::new(),
     });
     let Ok(meters) = Meters::with("existence", &BTreeMap::new(), &declared) else {
@@ -320,6 +321,7 @@ mod tests {
             level: None,
             unit: unit.to_owned(),
             dimensions: vec!["product".to_owned()],
+            read: false,
             states: BTreeSet::new(),
         };
         let declared = [

@@ -176,6 +176,8 @@ pub enum Source {
     Ceph(Box<ceph::Ceph>),
     /// One list of a Kubernetes cluster, and the watch of it.
     Kubernetes(Box<kubernetes::Kubernetes>),
+    /// The kubelets of a Kubernetes cluster.
+    Kubelets(Box<kubernetes::Kubelets>),
     /// The usage log of a zone of Ceph's object gateways.
     RgwLog(Box<rgw::UsageLog>),
     /// What the buckets of such a zone hold.
@@ -233,6 +235,7 @@ impl Source {
             Self::Notifications(n) => n.name(),
             Self::Ceph(c) => c.name(),
             Self::Kubernetes(k) => k.name(),
+            Self::Kubelets(k) => k.name(),
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
             Self::Metrics(m) => m.name(),
@@ -248,6 +251,7 @@ impl Source {
             Self::Notifications(n) => n.interval(),
             Self::Ceph(c) => c.interval(),
             Self::Kubernetes(k) => k.interval(),
+            Self::Kubelets(k) => k.interval(),
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
             Self::Metrics(m) => m.interval(),
@@ -263,7 +267,9 @@ impl Source {
             Self::Metrics(m) => m.interval(),
             Self::Ceph(c) => c.interval(),
             // One reading after another: there are no two kinds of them.
-            Self::Notifications(_) | Self::RgwLog(_) => Duration::from_secs(365 * 86_400),
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Kubelets(_) => {
+                Duration::from_secs(365 * 86_400)
+            }
             Self::RgwBuckets(r) => r.interval(),
             Self::Kubernetes(k) => k.full_interval(),
         }
@@ -281,6 +287,7 @@ impl Source {
     pub fn samples(&mut self) -> Option<prometheus::Samples> {
         match self {
             Self::Metrics(m) => Some(m.samples()),
+            Self::Kubelets(k) => Some(k.samples()),
             _ => None,
         }
     }
@@ -305,7 +312,7 @@ impl Source {
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
-            Self::Metrics(_) => {}
+            Self::Metrics(_) | Self::Kubelets(_) => {}
         }
     }
 
@@ -317,7 +324,7 @@ impl Source {
             Self::Ceph(c) => c.believe(lists),
             Self::RgwBuckets(r) => r.believe(lists),
             // Nothing is missing from a queue or from a log, nor does a page end anything.
-            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) => {}
+            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) | Self::Kubelets(_) => {}
             Self::Kubernetes(k) => k.believe(lists),
         }
     }
@@ -330,6 +337,7 @@ impl Source {
             Self::Notifications(n) => n.collect(mode, out).await,
             Self::Ceph(c) => c.collect(out).await,
             Self::Kubernetes(k) => k.collect(mode, out).await,
+            Self::Kubelets(k) => k.collect(mode, out).await,
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
             Self::Metrics(m) => m.collect(out).await,
@@ -344,6 +352,7 @@ impl Source {
             Self::Notifications(n) => n.check_online().await,
             Self::Ceph(c) => c.check_online().await,
             Self::Kubernetes(k) => k.check_online().await,
+            Self::Kubelets(k) => k.check_online().await,
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
             Self::Metrics(m) => m.check_online().await,

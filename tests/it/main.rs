@@ -28,4 +28,5 @@ mod rules;
 mod simulate;
 mod slo;
 mod store;
+mod tls;
 mod truth;

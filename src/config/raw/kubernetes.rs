@@ -60,6 +60,60 @@ pub(in crate::config) struct Kubernetes {
     /// Extended resources that are GPUs or parts of one, whole. Others are not counted as GPUs.
     #[serde(default = "Kubernetes::gpu_resources")]
     pub(in crate::config) gpu_resources: Pattern,
+    /// What pods really use, by their nodes' kubelets. Default: they are not asked.
+    pub(in crate::config) kubelets: Option<Kubelets>,
+}
+
+/// A page of a kubelet.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum KubeletPage {
+    /// `/stats/summary`: CPU, memory and networks. The account needs `nodes/stats`.
+    Summary,
+    /// `/metrics/resource`: CPU and memory, at less cost to the kubelet. The account needs `nodes/metrics`.
+    Resource,
+}
+
+/// How the kubelets of a cluster are read. They are asked directly, as the same account, at the addresses that nodes have in the API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Kubelets {
+    /// Which page is read.
+    #[serde(default = "Kubelets::page")]
+    pub(in crate::config) page: KubeletPage,
+    /// Time between two readings of one kubelet. 10s to 1h.
+    #[serde(default = "Kubelets::interval")]
+    pub(in crate::config) interval: Seconds,
+    /// One reading of each pod is kept in each stretch of this length. From `interval` to 1h.
+    #[serde(default = "Kubelets::keep")]
+    pub(in crate::config) keep: Seconds,
+    /// Time for one kubelet. 1s to 1m.
+    #[serde(default = "Kubelets::timeout")]
+    pub(in crate::config) timeout: Seconds,
+    /// Kubelets asked at once.
+    #[serde(default = "Kubelets::concurrency")]
+    #[schemars(range(min = 1, max = 512))]
+    pub(in crate::config) concurrency: u32,
+    /// A CA bundle (PEM) that signed what kubelets show, trusted beside the system's. Default: the API server's.
+    pub(in crate::config) ca_file: Option<PathBuf>,
+}
+
+impl Kubelets {
+    const fn page() -> KubeletPage {
+        KubeletPage::Summary
+    }
+    fn interval() -> Seconds {
+        Seconds(60)
+    }
+    fn keep() -> Seconds {
+        Seconds(900)
+    }
+    fn timeout() -> Seconds {
+        Seconds(10)
+    }
+    const fn concurrency() -> u32 {
+        32
+    }
 }
 
 impl Kubernetes {

@@ -6,7 +6,7 @@ use crate::config::{
     leaf::WebUrl,
     problem::Path,
     raw,
-    types::{Account, Ca, Kubernetes},
+    types::{Account, Ca, KubeletPage, Kubelets, Kubernetes},
 };
 use std::path::Path as FilePath;
 use url::Url;
@@ -38,6 +38,10 @@ pub(super) fn kubernetes(
     }
     super::full_is_rarer(c, &raw.interval, &raw.full_interval, path);
     c.at_least(&path.key("body_max"), &raw.body_max, 64 << 10);
+    let kubelets = raw
+        .kubelets
+        .as_ref()
+        .map(|raw| kubelets(c, raw, &path.key("kubelets")));
     let reach = reach(c, raw, path)?;
     Some(Kubernetes {
         name: raw.name.clone(),
@@ -51,7 +55,30 @@ pub(super) fn kubernetes(
         timeout_s: raw.timeout.0,
         body_max_bytes: raw.body_max.0,
         gpu_resources: raw.gpu_resources.0.clone(),
+        kubelets,
     })
+}
+
+fn kubelets(c: &mut Checker<'_>, raw: &raw::Kubelets, path: &Path) -> Kubelets {
+    let lengths = [
+        ("interval", &raw.interval, 10, 3_600),
+        ("keep", &raw.keep, raw.interval.0.min(3_600), 3_600),
+        ("timeout", &raw.timeout, 1, 60),
+    ];
+    for (key, length, min, max) in lengths {
+        c.within(&path.key(key), length, min, max);
+    }
+    Kubelets {
+        page: match raw.page {
+            raw::KubeletPage::Summary => KubeletPage::Summary,
+            raw::KubeletPage::Resource => KubeletPage::Resource,
+        },
+        interval_s: raw.interval.0,
+        keep_s: raw.keep.0,
+        timeout_s: raw.timeout.0,
+        concurrency: raw.concurrency,
+        ca_file: c.ca_file(raw.ca_file.as_deref(), &path.key("ca_file")),
+    }
 }
 
 /// One of the three ways, and one alone.

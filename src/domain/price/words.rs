@@ -33,6 +33,8 @@ pub enum PriceUnit {
     Vcpu,
     /// A CPU of a Kubernetes node.
     Cpu,
+    /// An hour of one CPU's time, used and not held.
+    CpuHour,
     /// A GPU.
     Gpu,
     /// A request.
@@ -51,8 +53,8 @@ pub enum PriceUnit {
     Tib,
 }
 
-words!(PriceUnit, 14:
-    Instance = "instance", Cluster = "cluster", Loadbalancer = "loadbalancer", Address = "address", Vcpu = "vCPU", Cpu = "CPU", Gpu = "GPU",
+words!(PriceUnit, 15:
+    Instance = "instance", Cluster = "cluster", Loadbalancer = "loadbalancer", Address = "address", Vcpu = "vCPU", Cpu = "CPU", CpuHour = "CPU-hour", Gpu = "GPU",
     Request = "request", Object = "object", ServiceUnit = "service unit", Gb = "GB", Gib = "GiB", Tb = "TB", Tib = "TiB",
 );
 
@@ -62,6 +64,7 @@ impl PriceUnit {
     pub fn base(self) -> BigInt {
         BigInt::from(match self {
             Self::Cpu | Self::Gb => 1_000_000_000_u64,
+            Self::CpuHour => 3_600_000_000_000,
             Self::Gib => 1 << 30,
             Self::Tb => 1_000_000_000_000,
             Self::Tib => 1 << 40,
@@ -77,6 +80,7 @@ impl PriceUnit {
             Self::Address => "{address}",
             Self::Vcpu => "{vcpu}",
             Self::Cpu => "{cpu-n}",
+            Self::CpuHour => "ns",
             Self::Gpu => "{gpu}",
             Self::Request => "{request}",
             Self::Object => "{object}",

@@ -11,6 +11,7 @@
 mod absence;
 mod book;
 mod check;
+mod directory;
 #[doc(hidden)]
 pub mod fuzzed;
 mod list;
@@ -22,6 +23,7 @@ mod request;
 mod resources;
 mod session;
 mod thing;
+mod usage;
 mod volumes;
 mod watch;
 
@@ -39,11 +41,13 @@ use crate::{
     net::{Clock, Dated},
 };
 use book::{Book, Shown};
+use directory::Directory;
 use regex::Regex;
 use resources::{RESOURCES, Resource};
 use session::Session;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use thing::Thing;
+pub use usage::Kubelets;
 use watch::Lost;
 
 /// Facts that wait to be handed on together, at most.
@@ -61,6 +65,7 @@ pub struct Kubernetes {
     what: &'static Resource,
     gpus: Regex,
     book: Book,
+    directory: Arc<Directory>,
     /// How far the list reaches, as the store knows it.
     memory: Memory,
     /// Everything up to this version has been told.
@@ -89,6 +94,11 @@ pub fn open(
             source_name: conf.name.clone(),
             why: format!("`gpu_resources` is no regular expression: {e}"),
         })?;
+    let directory = Arc::new(Directory::default());
+    let kubelets = conf.kubelets.as_ref().map(|kubelets| {
+        let directory = Arc::clone(&directory);
+        usage::Kubelets::new(conf, kubelets, clock, collector, directory)
+    });
     let readers = RESOURCES.iter().map(|what| {
         let mut reader = Kubernetes {
             conf: conf.clone(),
@@ -98,6 +108,7 @@ pub fn open(
             what,
             gpus: gpus.clone(),
             book: Book::new(what.kind, &Memory::default()),
+            directory: Arc::clone(&directory),
             memory: Memory::default(),
             cursor: None,
             streams_lists: true,
@@ -108,7 +119,8 @@ pub fn open(
         reader.remember(memory);
         Source::Kubernetes(Box::new(reader))
     });
-    Ok(readers.collect())
+    let kubelets = kubelets.transpose()?.map(|k| Source::Kubelets(Box::new(k)));
+    Ok(readers.chain(kubelets).collect())
 }
 
 impl Kubernetes {
@@ -133,6 +145,7 @@ impl Kubernetes {
     /// Takes the store's memory in place of its own.
     pub fn remember(&mut self, memory: &Memory) {
         self.book = Book::new(self.what.kind, memory);
+        self.directory_of(|d, kind| d.remember(kind, memory));
         self.memory = memory.share(&[], &[self.what.list]);
         let known = memory
             .open
@@ -246,6 +259,7 @@ impl Kubernetes {
             self.note_break(listed.date, &why, run);
         }
         self.end_missing(&listed, run).await?;
+        self.directory_of(|d, kind| d.complete(kind, &listed.ids));
         self.cursor = Some(
             self.cursor
                 .map_or(listed.version, |c| c.max(listed.version)),
@@ -281,8 +295,16 @@ impl Kubernetes {
         }
     }
 
+    /// Tells the reader of kubelets, if there is one: else nobody asks.
+    fn directory_of(&self, tell: impl FnOnce(&Directory, &str)) {
+        if self.conf.kubelets.is_some() {
+            tell(&self.directory, self.what.kind);
+        }
+    }
+
     /// What is new in a listed object.
     fn show(&mut self, thing: &Thing, date: Dated, run: &mut Run<'_>) {
+        self.directory_of(|d, kind| d.note(kind, thing));
         let drafts = self.book.sight(thing, Shown::Listed(date.at));
         run.add(self.what.kind, &thing.id, drafts, Some(&thing.raw));
     }

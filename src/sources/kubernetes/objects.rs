@@ -109,7 +109,51 @@ struct NodeSpec {
 struct NodeStatus {
     #[serde(default, deserialize_with = "or_default")]
     allocatable: Quantities,
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    addresses: Vec<Address>,
+    #[serde(rename = "daemonEndpoints", skip_serializing_if = "Option::is_none")]
+    daemons: Option<Daemons>,
 }
+
+#[derive(Deserialize, Serialize)]
+struct Address {
+    r#type: String,
+    address: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Daemons {
+    #[serde(rename = "kubeletEndpoint", skip_serializing_if = "Option::is_none")]
+    kubelet: Option<Daemon>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Daemon {
+    #[serde(rename = "Port")]
+    port: u16,
+}
+
+impl NodeStatus {
+    /// Where its kubelet answers: its first address within the cluster's network, else its name in it.
+    fn kubelet(&self) -> Option<String> {
+        let of = |kind: &str| self.addresses.iter().find(|a| a.r#type == kind);
+        let host = &of("InternalIP").or_else(|| of("Hostname"))?.address;
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        let port = self.daemons.as_ref().and_then(|d| d.kubelet.as_ref());
+        Some(format!("{host}:{}", port.map_or(KUBELET_PORT, |k| k.port)))
+    }
+}
+
+/// Where kubelets answer that do not say.
+const KUBELET_PORT: u16 = 10_250;
 
 /// A node, and the server that it is. What it has to give is what it can allocate.
 pub(super) fn node(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
@@ -141,6 +185,7 @@ pub(super) fn node(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
     }
     put("gpus", devices);
     let provider = node.spec.provider_id.as_deref();
+    let kubelet = node.status.kubelet();
     let label = |name: &str| node.metadata.labels.get(name).map(String::as_str);
     let shown = [
         Some((
@@ -157,6 +202,7 @@ pub(super) fn node(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
                 [
                     ("provider_id", provider),
                     (attr::SERVER, provider.and_then(server)),
+                    (attr::KUBELET, kubelet.as_deref()),
                 ],
             ),
         )),

@@ -16,6 +16,9 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The annotation of a pod that its kubelet made by itself, of a file: the UID by which the kubelet knows it.
+const CONFIG_HASH: &str = "kubernetes.io/config.hash";
+
 /// A pod, as much of it as is read.
 #[derive(Debug, Deserialize, Serialize)]
 struct Pod {
@@ -30,6 +33,12 @@ struct Pod {
 struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     node_name: Option<String>,
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    host_network: bool,
     #[serde(
         default,
         deserialize_with = "or_default",
@@ -152,11 +161,26 @@ pub(super) fn read(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
         .as_deref()
         .ok_or("it does not say its namespace")?;
     let zone = pod.metadata.labels.get("topology.kubernetes.io/zone");
+    let odd = [
+        (attr::HOST_NETWORK, pod.spec.host_network.then_some("true")),
+        (
+            attr::STATIC,
+            pod.metadata
+                .annotations
+                .get(CONFIG_HASH)
+                .map(String::as_str),
+        ),
+    ];
+    let attributes = odd
+        .iter()
+        .any(|(_, of)| of.is_some())
+        .then(|| (Aspect::Attributes, labelled(&pod.metadata.name, odd)));
     let shown = [
         Some((Aspect::Flavor, sized(&devices, levels))),
         word(Aspect::Owner, Some(namespace)),
         word(Aspect::Name, Some(&pod.metadata.name)),
         word(Aspect::Zone, zone.map(String::as_str)),
+        attributes,
     ];
     let bound = pod.bound();
     Ok(Some(Thing {
@@ -175,9 +199,11 @@ pub(super) fn read(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
 }
 
 impl Pod {
-    /// Without what changes often and tells nothing: annotations, and all labels but those that are used.
+    /// Without what changes often and tells nothing: annotations and labels, but those that are used.
     fn raw(mut self) -> Result<String, String> {
-        self.metadata.annotations.clear();
+        self.metadata
+            .annotations
+            .retain(|name, _| name == CONFIG_HASH);
         self.metadata
             .labels
             .retain(|name, _| name.starts_with("topology.kubernetes.io/"));

@@ -2,8 +2,8 @@
 
 use super::super::SourceError;
 use crate::{
-    config::{self, Account, Ca},
-    net::{Client, Clock, Identity, Opened, Options, Reply, Request, Tally},
+    config::{self, Account, Ca, KubeletPage},
+    net::{Client, Clock, Identity, NetError, Opened, Options, Reply, Request, Tally},
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use url::Url;
 #[derive(Debug)]
 pub(super) struct Session {
     http: Client,
+    /// The way to kubelets, where they are read.
+    kubelets: Option<Client>,
     source: String,
     url: Url,
     account: Account,
@@ -34,21 +36,31 @@ const JSON: &str = "application/json";
 
 impl Session {
     pub(super) fn new(conf: &config::Kubernetes, clock: Clock) -> Result<Self, SourceError> {
-        let timeout = Duration::from_secs(conf.timeout_s.into());
-        let mut options = Options::new(timeout, conf.body_max_bytes);
-        match &conf.ca {
-            Some(Ca::File(file)) => options.ca_file = Some(file.clone()),
-            Some(Ca::Pem(pem)) => options.ca_pem = Some(pem.clone()),
-            None => {}
-        }
-        if let Account::Certificate(pem) = &conf.account {
-            options.identity = Some(Identity(pem.expose().as_bytes().to_vec()));
-        }
         Ok(Self {
-            http: Client::new(options, clock)?,
+            http: Client::new(options(conf, conf.timeout_s), clock)?,
+            kubelets: None,
             source: conf.name.clone(),
             url: conf.url.clone(),
             account: conf.account.clone(),
+        })
+    }
+
+    /// That to its kubelets beside it.
+    pub(super) fn with_kubelets(
+        conf: &config::Kubernetes,
+        kubelets: &config::Kubelets,
+        clock: Clock,
+    ) -> Result<Self, SourceError> {
+        let mut options = options(conf, kubelets.timeout_s);
+        if let Some(file) = &kubelets.ca_file {
+            (options.ca_file, options.ca_pem) = (Some(file.clone()), None);
+        }
+        // The next reading is soon; and connections to thousands of nodes are not kept for it.
+        options.retries_max = 0;
+        options.idle_max = Some(0);
+        Ok(Self {
+            kubelets: Some(Client::new(options, clock.clone())?),
+            ..Self::new(conf, clock)?
         })
     }
 
@@ -115,6 +127,50 @@ impl Session {
         answered(reply, path)
     }
 
+    /// A kubelet's page. `address` is host and port.
+    pub(super) async fn kubelet(
+        &self,
+        address: &str,
+        page: KubeletPage,
+        tally: &Tally,
+    ) -> Result<Reply, SourceError> {
+        let wrong = |why: String| SourceError::Config {
+            source_name: self.source.clone(),
+            why,
+        };
+        let url = format!("https://{address}{}", page.path());
+        let url = Url::parse(&url)
+            .map_err(|e| wrong(format!("a kubelet's address {address} cannot be used: {e}")))?;
+        let http = self
+            .kubelets
+            .as_ref()
+            .ok_or_else(|| wrong("its kubelets are not read".to_owned()))?;
+        let accept = match page {
+            KubeletPage::Summary => JSON,
+            KubeletPage::Resource => "text/plain;version=0.0.4",
+        };
+        let request = Request::get(url).header("accept", accept)?;
+        let reply = http.send(&self.signed(request).await?, tally).await.map_err(|e| match e {
+            NetError::Transport { .. } if e.to_string().contains("certificate") => wrong(format!(
+                "{e}; does `kubelets: ca_file` name the CA that signs what kubelets show? One that signed its own certificate is not trusted with a token"
+            )),
+            e => e.into(),
+        })?;
+        if reply.is_ok() {
+            return Ok(reply);
+        }
+        let hint = match reply.status {
+            401 => "the kubelet does not take our token: does it ask the API server (authentication.webhook), and is the token of this cluster?".to_owned(),
+            403 => format!(
+                "the account may not get nodes/{}: bind the ClusterRole plimsoll-kubelets of deploy/kubernetes/rbac.yaml to it",
+                page.right()
+            ),
+            404 => "the kubelet has no such page: try the other `page`".to_owned(),
+            _ => "see the kubelet's log".to_owned(),
+        };
+        Err(reply.error(&hint).into())
+    }
+
     /// A POST that has to be answered.
     pub(super) async fn post(
         &self,
@@ -139,6 +195,21 @@ impl Session {
         let request = self.signed(request).await?;
         Ok(self.http.open(&request, tally, within).await?)
     }
+}
+
+/// Limits and trust for the cluster, and who we are there.
+fn options(conf: &config::Kubernetes, timeout_s: u32) -> Options {
+    let timeout = Duration::from_secs(timeout_s.into());
+    let mut options = Options::new(timeout, conf.body_max_bytes);
+    match &conf.ca {
+        Some(Ca::File(file)) => options.ca_file = Some(file.clone()),
+        Some(Ca::Pem(pem)) => options.ca_pem = Some(pem.clone()),
+        None => {}
+    }
+    if let Account::Certificate(pem) = &conf.account {
+        options.identity = Some(Identity(pem.expose().as_bytes().to_vec()));
+    }
+    options
 }
 
 /// The answer, or the error that it is.

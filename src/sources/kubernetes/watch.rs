@@ -258,8 +258,14 @@ impl Kubernetes {
         let version = super::meta::version_of(event.object.get());
         if let Some(thing) = self.item(event.object.get(), run)? {
             let drafts = match event.kind {
-                EventKind::Deleted => self.book.delete(&thing, now),
-                _ => self.book.sight(&thing, super::book::Shown::Told(now)),
+                EventKind::Deleted => {
+                    self.directory_of(|d, kind| d.forget(kind, &thing));
+                    self.book.delete(&thing, now)
+                }
+                _ => {
+                    self.directory_of(|d, kind| d.note(kind, &thing));
+                    self.book.sight(&thing, super::book::Shown::Told(now))
+                }
             };
             run.add(self.what.kind, &thing.id, drafts, Some(&thing.raw));
         }

@@ -43,6 +43,7 @@ impl Cluster {
             timeout_s: 1,
             body_max_bytes: 1 << 20,
             gpu_resources: "nvidia.com/gpu".to_owned(),
+            kubelets: None,
         };
         let now = world.lock().unwrap().now;
         let mut cluster = Self {

@@ -1,5 +1,6 @@
 //! A RabbitMQ of the test's own, on loopback ports of its own, in a directory that ends with it; and somebody who publishes to it.
 
+use crate::tls;
 use amqprs::{
     Ack, BasicProperties, Cancel, CloseChannel, DELIVERY_MODE_PERSISTENT, Nack, Return,
     callbacks::ChannelCallback,
@@ -59,13 +60,13 @@ impl Rabbit {
         };
         rabbit.write("rabbit-env.conf", "");
         rabbit.write("plugins", "[].");
-        rabbit.certify();
+        tls::certify(rabbit.dir.path());
         let dir = rabbit.dir.path().display();
         rabbit.write(
             "rabbitmq.conf",
             &format!(
-                "listeners.tcp.default = 127.0.0.1:{}\nlisteners.ssl.default = 127.0.0.1:{}\nssl_options.certfile = {dir}/broker.pem\n\
-                 ssl_options.keyfile = {dir}/broker.key\nssl_options.verify = verify_none\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n\
+                "listeners.tcp.default = 127.0.0.1:{}\nlisteners.ssl.default = 127.0.0.1:{}\nssl_options.certfile = {dir}/server.pem\n\
+                 ssl_options.keyfile = {dir}/server.key\nssl_options.verify = verify_none\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n\
                  default_permissions.configure = .*\ndefault_permissions.read = .*\ndefault_permissions.write = .*\n\
                  vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 50MB\nlog.file = false\nlog.console = true\n\
                  log.console.level = warning\n",
@@ -79,33 +80,9 @@ impl Rabbit {
         rabbit
     }
 
-    /// The certificates of whoever signed the broker's, in PEM.
+    /// Who signed the broker's certificate.
     pub(super) fn ca(&self) -> PathBuf {
-        self.dir.path().join("ca.pem")
-    }
-
-    /// A CA, and the broker's certificate for 127.0.0.1.
-    fn certify(&self) {
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
-        let ca = "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign";
-        self.openssl(&format!(
-            "req -x509 {key} -subj /CN=ca -keyout ca.key -out ca.pem {ca}"
-        ));
-        self.openssl(&format!(
-            "req -x509 {key} -subj /CN=broker -keyout broker.key -out broker.pem -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE \
-             -addext subjectAltName=IP:127.0.0.1"
-        ));
-    }
-
-    fn openssl(&self, args: &str) {
-        let mut openssl = Command::new("openssl");
-        openssl.args(args.split(' ').filter(|a| !a.is_empty()));
-        let made = openssl.current_dir(self.dir.path()).output().unwrap();
-        assert!(
-            made.status.success(),
-            "openssl {args}: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        tls::ca(self.dir.path())
     }
 
     fn write(&self, name: &str, text: &str) {
