@@ -1,5 +1,9 @@
 //! Objectives of a period from the store's facts: events, statements, and what would have been alerted.
 
+mod watching;
+
+pub use watching::{Burning, Watching};
+
 use super::usage::{Rules, UsageError, each_timeline, scopes};
 use crate::{
     config::Config,
@@ -8,10 +12,7 @@ use crate::{
         fact::kind,
         ownership::{Scopes, UNATTRIBUTED},
     },
-    slo::{
-        self, Alarm, Boot, Evidence, Exclusion, Pair, Rings, SLICE_S, Sli, Slo, Span, State,
-        Statement, Target,
-    },
+    slo::{self, Boot, Evidence, Exclusion, Pair, SLICE_S, Sli, Slo, Statement, Target, Watch},
     store::{FactQuery, Store},
 };
 use std::collections::BTreeMap;
@@ -196,42 +197,23 @@ fn replay(
     slices: impl Iterator<Item = slo::Slice>,
     from: Ts,
 ) -> Vec<Fired> {
-    let target = target(slo, tenant);
-    let pairs = Pair::of(slo.window.nominal_s(), target);
-    let windows = pairs
-        .iter()
-        .flat_map(|p| [p.long_s, p.short_s])
-        .chain([slo.window.nominal_s()]);
-    let spans: Vec<Span> = windows.map(Span::seconds).collect();
-    let mut rings = Rings::new(&spans);
-    let mut alarms = vec![(Alarm::default(), None::<usize>); pairs.len()];
+    let mut watch = Watch::new(slo, target(slo, tenant));
+    let mut open: Vec<Option<usize>> = vec![None; watch.pairs().len()];
     let mut all: Vec<Fired> = Vec::new();
     for slice in slices {
-        if slice.state == State::Gap {
-            rings.gap(slice.number);
-        } else {
-            rings.push(slice.number, slice.good, slice.bad);
-        }
         let ends = Ts::from_second((slice.number + 1) * SLICE_S);
-        for (i, (pair, (alarm, open))) in pairs.iter().zip(&mut alarms).enumerate() {
-            let long = rings.reading(2 * i);
-            let verdict = slo::judge(target, pair, slo.alpha, &long, &rings.reading(2 * i + 1));
-            if !alarm.step(verdict) {
-                continue;
-            }
-            if let Some(at) = open.take() {
+        for i in watch.step(&slice) {
+            if let Some(at) = open[i].take() {
                 all[at].to = Some(ends);
-            } else {
-                *open = Some(all.len());
-                let budget = rings.reading(2 * pairs.len());
-                let evidence = Evidence::of(target, pair, long, &budget);
+            } else if let Some(burn) = watch.burn(i) {
+                open[i] = Some(all.len());
                 all.push(Fired {
                     slo: slo.name.clone(),
                     tenant: tenant.to_owned(),
-                    pair: *pair,
-                    from: ends,
+                    pair: burn.pair,
+                    from: burn.from,
                     to: None,
-                    evidence,
+                    evidence: burn.evidence,
                 });
             }
         }

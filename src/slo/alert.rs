@@ -211,6 +211,15 @@ impl Evidence {
     }
 }
 
+/// How rare the bad events of the long window would be as mere bad luck at the factor itself: less likely than 1 in this power of ten, the largest one up to
+/// 10^9 that is proven; `None` where not even 1 in 10 is.
+#[must_use]
+pub fn rarer_than(target: Target, pair: &Pair, long: &Reading) -> Option<u64> {
+    let p = target.bad_at(pair.factor)?;
+    let proven = |of: &u64| tail_below(long.bad, long.events, p, (1, *of));
+    (1..=9).map(|e| 10_u64.pow(e)).take_while(proven).last()
+}
+
 /// After how many seconds of total outage a pair fires on a service with so many events a long window, whole slices aside; `None` if it never does. Beyond
 /// a quarter of the long window the service has too few requests of its own: it needs probes.
 #[must_use]

@@ -13,9 +13,12 @@ mod slice;
 mod statement;
 mod tail;
 mod target;
+mod watch;
 mod window;
 
-pub use alert::{Alarm, Alpha, Evidence, Pair, Reading, Severity, Verdict, judge, outage};
+pub use alert::{
+    Alarm, Alpha, Evidence, Pair, Reading, Severity, Verdict, judge, outage, rarer_than,
+};
 pub use boots::{Boot, boot};
 pub use definition::{Counter, Exclusion, Objective, Sli, Slo};
 pub use rings::{Rings, Span};
@@ -24,6 +27,7 @@ pub use slice::{SLICE_S, Slice, State, Tally, number, slices};
 pub use statement::{Bounds, Figure, Statement, statement};
 pub use tail::tail_below;
 pub use target::{BadTarget, Factor, Target};
+pub use watch::{Burn, Watch};
 pub use window::{Unit, Window};
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ struct OfSloEvents {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPosts {
+    alertmanager: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRequest {
     route: &'static str,
     status: u16,
@@ -101,6 +107,7 @@ pub struct Metrics {
     http_requests: Family<OfRequest, Counter>,
     slo_events: Family<OfSloEvents, Counter>,
     slo_objective: Family<OfSlo, Gauge<f64, AtomicU64>>,
+    alertmanager_posts: Family<OfPosts, Counter>,
     /// By source and list: how the latest pass ended, and the latest watermark.
     latest: Mutex<BTreeMap<String, BTreeMap<String, Latest>>>,
 }
@@ -143,6 +150,7 @@ impl Metrics {
             http_requests: Family::default(),
             slo_events: Family::default(),
             slo_objective: Family::default(),
+            alertmanager_posts: Family::default(),
             latest: Mutex::default(),
         };
         for invariant in Invariant::ALL {
@@ -245,6 +253,8 @@ impl Metrics {
         r.register("slo_events", help, self.slo_events.clone());
         let help = "The share of an objective's events that shall be good";
         r.register("slo_objective_ratio", help, self.slo_objective.clone());
+        let help = "Posts of alerts, by Alertmanager and outcome: ok or failed";
+        r.register("alertmanager_posts", help, self.alertmanager_posts.clone());
         self
     }
 
@@ -257,6 +267,17 @@ impl Metrics {
                 outcome,
             };
             self.slo_events.get_or_create(&of).inc_by(n);
+        }
+    }
+
+    /// So many more posts to an Alertmanager were taken, and so many were not; with none it makes them known at 0.
+    pub fn alertmanager_posts(&self, alertmanager: &str, ok: u64, failed: u64) {
+        for (outcome, n) in [("ok", ok), ("failed", failed)] {
+            let of = OfPosts {
+                alertmanager: alertmanager.to_owned(),
+                outcome,
+            };
+            self.alertmanager_posts.get_or_create(&of).inc_by(n);
         }
     }
 

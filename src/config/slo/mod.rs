@@ -3,6 +3,7 @@
 //! OpenSLO leaves open what a query is, when a calendar window begins, and what several objectives of one SLO mean. Whatever could be read in two ways is
 //! refused with a hint, rather than counted in one of them.
 
+mod alertmanagers;
 mod parts;
 
 use super::{
@@ -88,7 +89,13 @@ pub(super) fn slo(c: &mut Checker<'_>, raw: raw::SloSection, zone: Tz) -> Slos {
             decided,
         });
     }
-    Slos { slos, exclusions }
+    let (to, every) = (raw.alertmanagers, raw.alert_every);
+    let alertmanagers = alertmanagers::alertmanagers(c, to, every, &slos, &path);
+    Slos {
+        slos,
+        exclusions,
+        alertmanagers,
+    }
 }
 
 /// Reads OpenSLO files: the SLOs that are sound, and every problem. Services and SLIs of one file serve the others.
