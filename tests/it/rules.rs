@@ -162,6 +162,7 @@ fn filled() -> Metrics {
     m.unexplained("a", 1);
     m.slo_events("server-boot", "acme", 1, 0);
     m.slo_objective("server-boot", "acme", (99, 100));
+    m.alertmanager_posts("a:9093", 1, 0);
     m.unobserved("a", 1);
     m.spool(1, 1);
     m.unattributed_scopes(1);

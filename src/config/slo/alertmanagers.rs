@@ -59,6 +59,10 @@ fn judge(c: &mut Checker<'_>, raw: raw::Alertmanager, path: &Path) -> Option<Ale
     let login = login(c, &raw.bearer_token, &raw.username, &raw.password, path);
     let ca_file = c.ca_file(raw.ca_file.as_deref(), &path.key("ca_file"));
     let url = c.part(raw.url, &path.key("url"))?.0;
+    if url.query().is_some() || url.fragment().is_some() {
+        let hint = "give what stands before /api/v2/alerts";
+        c.error(&path.key("url"), "has a query", hint);
+    }
     if login.is_some() {
         c.in_clear(&url, &path.key("url"));
     }
