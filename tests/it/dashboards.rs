@@ -4,6 +4,7 @@ mod billing;
 mod ceph;
 mod kubernetes;
 mod openstack;
+mod told;
 
 use crate::{
     grafana::{Scope, Selected},

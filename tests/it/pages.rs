@@ -380,11 +380,11 @@ fn what_was_read_before_the_stop_is_in_the_store_after_it() {
         let read = body.matches("last complete pass").count();
         (read == LISTS).then_some(()).ok_or(body)
     });
-    while run
-        .get("/metrics", "")
-        .1
-        .contains("\nplimsoll_spool_batches 0\n")
-    {}
+    run.wait("a batch in the spool", FIRST_USAGE_MAX, || {
+        let page = run.get("/metrics", "").1;
+        let empty = page.contains("\nplimsoll_spool_batches 0\n");
+        (!empty).then_some(()).ok_or(page)
+    });
     let (_, code) = run.end();
     assert_eq!(code, Some(0));
     let below = |dir: std::path::PathBuf| std::fs::read_dir(dir).into_iter().flatten();

@@ -319,7 +319,6 @@ impl Inventory {
             };
             let pass = finish(&mut self.memory, run, result).await;
             if pass.outcome == Outcome::Complete {
-                context.complete.insert(list.name);
                 context.volumes_known = self.volumes_known();
             }
             passes.push(pass);

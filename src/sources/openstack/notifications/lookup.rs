@@ -11,7 +11,7 @@ use super::{
     message::Message,
 };
 use crate::{
-    domain::{Aspect, Memory, Ts, fact::kind},
+    domain::{Memory, Ts},
     net::Tally,
 };
 use serde::Deserialize;
@@ -51,11 +51,7 @@ impl Lookup {
 
     /// Notes what is remembered of volumes.
     pub(super) fn note(&mut self, memory: &Memory) {
-        let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
-        self.volumes.extend(volumes.filter_map(|(id, known)| {
-            let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
-            Some((id.clone(), size.label.clone()))
-        }));
+        self.volumes.extend(told::volume_types(memory));
     }
 
     /// The name of a volume type.
