@@ -26,6 +26,8 @@ const LASTS_S: i64 = 300;
 const LASTS: i64 = 4;
 /// How long an alert is told to be over, seconds: an Alertmanager that was away hears of it too.
 const TOLD_S: i64 = 900;
+/// Alerts in one post, of about a kilobyte each: a post has to be taken within its timeout.
+const POST_MAX: usize = 500;
 
 /// An alert that fires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,17 +155,18 @@ impl Told {
         self.firing.len()
     }
 
-    /// The body of a post; `None` if there is nothing to be told. `every_s`: seconds between two of them.
+    /// The bodies of posts: one at least, for a post of nothing still shows that the way is open. `every_s`: seconds between two turns.
     #[must_use]
-    pub fn body(&self, now: Ts, every_s: u32) -> Option<Value> {
+    pub fn bodies(&self, now: Ts, every_s: u32) -> Vec<Value> {
         let lasts = (LASTS * i64::from(every_s)).max(LASTS_S);
-        let firing = self
-            .firing
-            .values()
-            .map(|a| a.json(now.plus_seconds(lasts)));
+        let ends = now.plus_seconds(lasts);
+        let firing = self.firing.values().map(|a| a.json(ends));
         let over = self.over.values().map(|(a, ended)| a.json(*ended));
         let all: Vec<Value> = firing.chain(over).collect();
-        (!all.is_empty()).then(|| all.into())
+        match all.chunks(POST_MAX).map(Value::from).collect::<Vec<_>>() {
+            none if none.is_empty() => vec![json!([])],
+            bodies => bodies,
+        }
     }
 }
 

@@ -22,11 +22,28 @@ use std::collections::BTreeMap;
 pub struct Events {
     /// Servers that were asked for, with the tenant who owned them then.
     boots: Vec<(String, Boot)>,
-    /// Up to here every event is known: the earliest watermark among the clouds' lists of servers.
+    /// Up to here every event is known: see [`Events::settled`].
     pub settled: Ts,
 }
 
 impl Events {
+    /// Up to where every event is known, as of a time: the earliest watermark among the clouds' lists of servers; [`Ts::MIN`] if none was ever read.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn settled(store: &Store, config: &Config, as_of: Ts) -> Result<Ts, UsageError> {
+        let watermarks = store.watermarks(as_of).await?;
+        // A cloud that is read no more holds nothing up.
+        let configured = |cloud: &String| {
+            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
+        };
+        let of_servers = watermarks
+            .iter()
+            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
+            .filter(|((cloud, _), _)| configured(cloud));
+        Ok(of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN))
+    }
+
     /// Reads the events of resources that were not gone before `since`.
     ///
     /// # Errors
@@ -39,16 +56,7 @@ impl Events {
         as_of: Ts,
     ) -> Result<Self, UsageError> {
         let scopes = scopes(store, rules, as_of).await?;
-        let watermarks = store.watermarks(as_of).await?;
-        // A cloud that is read no more holds nothing up.
-        let configured = |cloud: &String| {
-            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
-        };
-        let of_servers = watermarks
-            .iter()
-            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
-            .filter(|((cloud, _), _)| configured(cloud));
-        let settled = of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN);
+        let settled = Self::settled(store, config, as_of).await?;
         let query = FactQuery {
             kinds: vec![kind::SERVER.to_owned()],
             not_gone_before: since,

@@ -85,12 +85,13 @@ fn an_alert_names_its_evidence() {
     );
 }
 
-/// (labels' tenant or name, startsAt, endsAt) of a body.
+/// (startsAt, endsAt) of all that is sent.
 fn sent(told: &Told, now: Ts, every_s: u32) -> Vec<(Ts, Ts)> {
-    let body = told.body(now, every_s).unwrap_or_default();
+    let bodies = told.bodies(now, every_s);
     let time = |v: &Value| Ts::parse(v.as_str().unwrap()).unwrap();
-    let all = body.as_array().cloned().unwrap_or_default();
-    all.iter()
+    bodies
+        .iter()
+        .flat_map(|body| body.as_array().unwrap())
         .map(|a| (time(&a["startsAt"]), time(&a["endsAt"])))
         .collect()
 }
@@ -98,7 +99,11 @@ fn sent(told: &Told, now: Ts, every_s: u32) -> Vec<(Ts, Ts)> {
 #[test]
 fn what_fires_is_sent_with_an_end_to_come_and_what_is_over_with_one_that_was() {
     let mut told = Told::default();
-    assert!(told.body(t(0), 60).is_none(), "nothing to say");
+    assert_eq!(
+        told.bodies(t(0), 60),
+        [json!([])],
+        "nothing, and that is said"
+    );
     told.turn(vec![alert(30, None, t(60))], t(60));
     assert_eq!(sent(&told, t(60), 60), [(t(0), t(360))]);
     assert_eq!(
@@ -128,11 +133,29 @@ fn what_fires_is_sent_with_an_end_to_come_and_what_is_over_with_one_that_was() {
     );
     told.turn(Vec::new(), t(902));
     told.turn(Vec::new(), t(902 + 900));
-    assert!(told.body(t(902 + 900), 60).is_none());
+    assert_eq!(told.bodies(t(902 + 900), 60), [json!([])]);
     // Our clock may be behind the cloud's: an end is after its beginning all the same.
     told.turn(vec![alert(30, None, t(-100))], t(-100));
     told.turn(Vec::new(), t(-99));
     assert_eq!(sent(&told, t(-99), 60), [(t(0), t(1))]);
+}
+
+#[test]
+fn no_post_is_larger_than_one_can_be_taken() {
+    let tenants: Vec<String> = (0..1_201).map(|i| format!("t{i}")).collect();
+    let (slo, burn) = (slo(), burn(30, None));
+    let of = |tenant: &String| {
+        let (slo, tenant) = (&slo, tenant.as_str());
+        Alert::burn(&Burning { slo, tenant, burn }, t(60), t(60))
+    };
+    let mut told = Told::default();
+    told.turn(tenants.iter().map(of).collect(), t(60));
+    let sizes: Vec<usize> = told
+        .bodies(t(60), 60)
+        .iter()
+        .map(|b| b.as_array().unwrap().len())
+        .collect();
+    assert_eq!(sizes, [500, 500, 201]);
 }
 
 #[test]

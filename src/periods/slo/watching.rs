@@ -31,12 +31,16 @@ pub struct Burning<'a> {
 }
 
 impl Watching {
-    /// Facts of resources that were not gone before this are needed to go on.
+    /// Facts of resources that were not gone before this are needed to judge what is settled; `None` while no slice has settled beyond those that are judged.
     #[must_use]
-    pub fn since(&self, slos: &[&Slo], now: Ts) -> Ts {
+    pub fn since(&self, slos: &[&Slo], settled: Ts) -> Option<Ts> {
+        let end = number(settled);
+        if settled == Ts::MIN || self.next.is_some_and(|next| end <= next) {
+            return None;
+        }
         let longest = slos.iter().map(|s| slices_of(s)).max().unwrap_or(0);
-        self.next
-            .map_or_else(|| now.plus_seconds(-longest * SLICE_S), begin)
+        let first = end.saturating_sub(longest);
+        Some(begin(self.next.map_or(first, |next| next.max(first))))
     }
 
     /// Up to where it has judged; `None` before anything settled.
@@ -45,36 +49,40 @@ impl Watching {
         self.next.map(begin)
     }
 
-    /// Judges the slices that have settled meanwhile, the first time those of a whole budget window.
+    /// Judges the slices that have settled meanwhile: at most those that any window reaches, for whatever was settled longer ago tells nothing any more.
     pub fn take(&mut self, slos: &[&Slo], events: &Events) {
-        let settled = number(events.settled);
-        if events.settled == Ts::MIN || self.next.is_some_and(|next| settled <= next) {
+        if self.since(slos, events.settled).is_none() {
             return;
         }
+        let settled = number(events.settled);
         for slo in slos {
-            let next = self.next.unwrap_or(settled - slices_of(slo));
+            let first = settled - slices_of(slo);
+            let watches = self.watches.entry(slo.name.clone()).or_default();
+            // What was seen has left every window.
+            if self.next.is_some_and(|next| next < first) {
+                watches.clear();
+            }
+            let next = self.next.map_or(first, |next| next.max(first));
             let Some(by_tenant) = events.of(slo, begin(next), begin(settled)) else {
                 continue;
             };
-            let watches = self.watches.entry(slo.name.clone()).or_default();
             let all: BTreeSet<String> = tenants(slo, &by_tenant)
                 .into_iter()
                 .chain(watches.keys().cloned())
                 .collect();
             for tenant in all {
                 let of = by_tenant.get(&tenant).into_iter().flatten().copied();
-                // Of a tenant who had none before, it is known that there were none.
-                let from = match watches.contains_key(&tenant) {
-                    true => next,
-                    false => settled - slices_of(slo),
+                // Of a tenant who had no events before, it is known that there were none.
+                let from = if watches.contains_key(&tenant) {
+                    next
+                } else {
+                    first
                 };
                 let whose = target(slo, &tenant);
                 let watch = watches
                     .entry(tenant)
                     .or_insert_with(|| Watch::new(slo, whose));
-                for slice in
-                    slo::slices(of, (begin(from.min(next)), begin(settled)), events.settled)
-                {
+                for slice in slo::slices(of, (begin(from), begin(settled)), events.settled) {
                     watch.step(&slice);
                 }
             }
@@ -131,7 +139,7 @@ mod tests {
         }
     }
 
-    fn events(boots: &[(u8, i64, bool)], settled: i64) -> Events {
+    fn settled(boots: &[(u8, i64, bool)], settled: Ts) -> Events {
         let boot = |(tenant, at, good): &(u8, i64, bool)| {
             let at = Ts::from_second(*at);
             let boot = Boot {
@@ -147,8 +155,12 @@ mod tests {
         };
         Events {
             boots: boots.iter().map(boot).collect(),
-            settled: Ts::from_second(settled),
+            settled,
         }
+    }
+
+    fn events(boots: &[(u8, i64, bool)], until: i64) -> Events {
+        settled(boots, Ts::from_second(until))
     }
 
     /// What fires; since when only where all of its windows were seen ever since.
@@ -199,9 +211,12 @@ mod tests {
         let slos = [&slo];
         let outage: Vec<(u8, i64, bool)> = (0..60).map(|m| (0, 3_600 + m * 10, false)).collect();
         let mut w = Watching::default();
+        let t = Ts::from_second;
+        assert_eq!(w.since(&slos, Ts::MIN), None, "nothing ever settled");
+        w.take(&slos, &settled(&[], Ts::MIN));
+        assert_eq!(w.reached(), None);
         let window = 12 * 3_600 + 15 * 60;
-        assert_eq!(w.since(&slos, Ts::from_second(window)), Ts::from_second(0));
-        w.take(&slos, &events(&[], i64::MIN / 2_000_000));
+        assert_eq!(w.since(&slos, t(window + 59)), Some(t(0)));
         w.take(&slos, &events(&outage, 3_600 + 660));
         let fires = shown(&w, &slos);
         assert!(
@@ -209,12 +224,31 @@ mod tests {
             "{fires:?}"
         );
         assert_eq!(
-            w.since(&slos, Ts::from_second(0)),
-            Ts::from_second(3_600 + 660)
+            w.since(&slos, t(3_600 + 719)),
+            None,
+            "no slice has settled since"
         );
+        assert_eq!(w.since(&slos, t(3_600 + 720)), Some(t(3_600 + 660)));
         w.take(&slos, &events(&outage, 3_600 + 660));
         assert_eq!(shown(&w, &slos), fires, "nothing settled");
         w.take(&slos, &events(&outage, 3 * 3_600));
         assert_eq!(shown(&w, &slos), [""; 0]);
+    }
+
+    #[test]
+    fn no_more_is_judged_than_windows_reach() {
+        let slo = slo();
+        let slos = [&slo];
+        let mut w = Watching::default();
+        // Two hundred thousand years apart: were every slice walked, this would not end.
+        for s in [-3_000_000_000_000, 0, 3_000_000_000_000] {
+            w.take(&slos, &events(&[(0, s - 30, false)], s));
+            assert_eq!(w.reached(), Some(Ts::from_second(s)));
+            let first = Ts::from_second(s - 12 * 3_600 - 15 * 60);
+            assert_eq!(
+                w.since(&slos, Ts::from_second(s + 86_400)),
+                Some(first.plus_seconds(86_400))
+            );
+        }
     }
 }
