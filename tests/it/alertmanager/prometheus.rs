@@ -2,7 +2,7 @@
 
 use super::{
     BURN,
-    server::{Ended, Server, free_address, text_where},
+    server::{Ended, Server, free_address, post, text_where},
 };
 use crate::harness::Plimsoll;
 use axum::{Router, routing::get};
@@ -73,28 +73,32 @@ async fn slow_the_rules_fire_in_alertmanager_name_their_evidence_and_resolve() {
     // The same rules, looked at every second.
     let text = fs::read_to_string(&rules).unwrap();
     assert!(text.contains("interval: 1m\n"));
-    fs::write(&rules, text.replace("interval: 1m\n", "interval: 1s\n")).unwrap();
+    let text = text.replace("interval: 1m\n", "interval: 1s\n");
+    let live = dir.join("live.yaml");
     let conf = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s, external_labels: {{via: prometheus}}}}\n\
          rule_files: ['{}']\n\
          scrape_configs: [{{job_name: plimsoll, static_configs: [{{targets: ['{page}']}}]}}]\n\
          alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}\n",
-        rules.display(),
+        live.display(),
         alertmanager.address,
     );
     let (file, address) = (dir.join("prometheus.yml"), free_address());
     fs::write(&file, conf).unwrap();
+    let tsdb = dir.join("tsdb");
     let _prometheus = Ended::start(
         Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                dir.join("tsdb").display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", tsdb.display()))
             .arg(format!("--web.listen-address={address}"))
-            .args(["--rules.alert.resend-delay=1s", "--log.level=error"]),
+            .args(["--rules.alert.resend-delay=1s", "--log.level=error"])
+            .arg("--web.enable-lifecycle"),
     );
-    text_where(&format!("http://{address}/-/ready"), |_| true).await;
+    // It begins to scrape some seconds after its start. Rules that were looked at before would take those for a gap, and nine times as long to forgive it.
+    let scraped = format!("http://{address}/api/v1/query?query=plimsoll_build_info");
+    text_where(&scraped, |answer| answer.contains("\"value\"")).await;
+    fs::write(&live, text).unwrap();
+    post(&format!("http://{address}/-/reload")).await;
 
     let burns = |a: &&Json| a["labels"]["alertname"] == BURN && a["labels"]["window"] == "1h";
     let all = alertmanager

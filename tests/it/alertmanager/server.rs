@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-/// Turns of a tenth of a second that anything may take.
-const TURNS: u32 = 600;
+/// Turns of a tenth of a second that anything may take: far more than it does.
+const TURNS: u32 = 1_800;
 
 /// A program that ends with the test.
 pub(super) struct Ended(Child);
@@ -60,13 +60,21 @@ pub(super) fn free_address() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
+fn client() -> Client {
+    let options = Options::new(Duration::from_secs(30), 16 << 20);
+    Client::new(options, Clock::System).unwrap()
+}
+
+/// Tells a server to do something.
+pub(super) async fn post(url: &str) {
+    let request = Request::post_json(url.parse().unwrap(), &Json::Null);
+    let reply = client().send(&request, &Tally::default()).await.unwrap();
+    assert!(reply.is_ok(), "{url}: {}", reply.status);
+}
+
 /// A page, once it is there and as it should be.
 pub(super) async fn text_where(url: &str, right: impl Fn(&str) -> bool) -> String {
-    let client = Client::new(
-        Options::new(Duration::from_secs(5), 16 << 20),
-        Clock::System,
-    )
-    .unwrap();
+    let client = client();
     let request = Request::get(url.parse().unwrap());
     let mut last = String::new();
     for _ in 0..TURNS {
@@ -114,6 +122,11 @@ impl Server {
             address,
             _dir: dir,
         }
+    }
+
+    /// Its name in plimsoll's metrics.
+    pub(super) fn name(&self) -> String {
+        self.address.to_string()
     }
 
     /// What is not resolved.
