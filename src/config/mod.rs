@@ -31,6 +31,7 @@ mod yaml;
 pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{credits_schema, price_book_schema, schema};
+pub use slo::slos_from_text;
 pub use types::{
     Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
     Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom, MetricsServer,

@@ -22,7 +22,7 @@ pub use alert::{
 pub use boots::{Boot, boot};
 pub use definition::{Counter, Exclusion, Objective, Sli, Slo};
 pub use rings::{Rings, Span};
-pub use selector::{BadSelector, Selector};
+pub use selector::{BadSelector, Selector, is_label};
 pub use slice::{SLICE_S, Slice, State, Tally, number, slices};
 pub use statement::{Bounds, Figure, Statement, statement};
 pub use tail::tail_below;

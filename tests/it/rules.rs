@@ -178,3 +178,22 @@ fn promtool_has_nothing_to_say_about_our_metrics() {
     let said = promtool(&["check", "metrics"], &plain(&filled().encode()));
     assert_eq!(said.trim(), "");
 }
+
+#[test]
+fn what_people_named_is_no_template() {
+    let dir = tempfile::tempdir().unwrap();
+    let slo = fs::read_to_string(in_repository("deploy/slo/compute.yaml")).unwrap();
+    let named = slo.replace(
+        "displayName: Server boot",
+        "displayName: 'Server {{ $nope | boot }}'",
+    );
+    assert_ne!(named, slo);
+    fs::write(dir.path().join("slo.yaml"), named).unwrap();
+    let config = dir.path().join("c.yaml");
+    fs::write(&config, "sources: []\nslo: {files: [slo.yaml]}\n").unwrap();
+    let p = made(config);
+    let rules = p.dir().join("plimsoll.rules.yaml");
+    promtool(&["check", "rules", rules.to_str().unwrap()], "");
+    let text = fs::read_to_string(rules).unwrap();
+    assert!(text.contains("Server {{`{{`}} $nope"), "{text}");
+}

@@ -14,7 +14,7 @@ use super::{
     types::Slos,
     yaml::{self, Node},
 };
-use crate::slo::{Alpha, Exclusion, Objective, Sli, Slo, Target};
+use crate::slo::{Alpha, Exclusion, Objective, Sli, Slo, Target, is_label};
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -95,6 +95,22 @@ pub(super) fn slo(c: &mut Checker<'_>, raw: raw::SloSection, zone: Tz) -> Slos {
         slos,
         exclusions,
         alertmanagers,
+    }
+}
+
+/// Reads OpenSLO from a text: the SLOs, if all of it is sound.
+///
+/// # Errors
+/// All problems at once, with `name` in place of a file.
+pub fn slos_from_text(name: &str, text: &str) -> Result<Vec<Slo>, Vec<Problem>> {
+    let (file, mut problems) = (PathBuf::from(name), Vec::new());
+    let documents = yaml::parse_all(&file, text, &mut problems)
+        .into_iter()
+        .map(|n| (file.clone(), n))
+        .collect();
+    match judge(documents, problems) {
+        (slos, problems) if problems.is_empty() => Ok(slos),
+        (_, problems) => Err(problems),
     }
 }
 
@@ -370,7 +386,12 @@ fn extensions(c: &mut Checker<'_>, metadata: &o::Metadata) -> Extensions {
                     "write it in quotes: \"true\"",
                 ),
             },
-            ("tenant-label", _) => all.tenant_label = Some(value.clone()),
+            ("tenant-label", _) if is_label(value) => all.tenant_label = Some(value.clone()),
+            ("tenant-label", _) => c.error(
+                &path,
+                format!("`{value}` is no label"),
+                "name the label that says whose a counter is: project_id",
+            ),
             ("alpha", _) => match Alpha::parse(value) {
                 Some(alpha) => all.alpha = alpha,
                 None => c.error(

@@ -201,6 +201,12 @@ fn what_could_be_read_in_two_ways_is_refused_with_a_hint() {
             "do not say whose they are",
         ),
         (
+            "plimsoll/tenant-label: ns, ",
+            "plimsoll/tenant-label: 'n\"s', ",
+            "plimsoll/tenant-label:",
+            "is no label",
+        ),
+        (
             "plimsoll/alpha: \"0.001\"",
             "plimsoll/alhpa: \"0.001\"",
             "plimsoll/alhpa:",

@@ -298,7 +298,7 @@ impl<'s> Of<'s> {
             for_min: 0,
             labels: self.labels(&[("severity", pair.severity.as_str()), ("window", &long)]),
             annotations: annotations(
-                &format!("{} burns its error budget{whose}", self.slo.title),
+                &format!("{} burns its error budget{whose}", self.title()),
                 &description,
                 BURN,
             ),
@@ -315,11 +315,16 @@ impl<'s> Of<'s> {
             for_min: 5,
             labels: self.labels(&[("severity", "ticket")]),
             annotations: annotations(
-                &format!("{} is not measured", self.slo.title),
+                &format!("{} is not measured", self.title()),
                 UNMEASURED_TOLD,
                 UNMEASURED,
             ),
         }
+    }
+
+    /// Its name for people, which Prometheus is not to take for a template.
+    fn title(&self) -> String {
+        self.slo.title.replace("{{", "{{`{{`}}")
     }
 
     fn labels(&self, more: &[(&str, &str)]) -> Labels {
