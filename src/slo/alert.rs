@@ -166,16 +166,13 @@ pub fn judge(
 pub struct Alarm {
     /// It fires.
     pub firing: bool,
-    /// It stays as it was, for nothing is known.
-    pub frozen: bool,
 }
 
 impl Alarm {
     /// The next verdict; true if it began or ended to fire.
     pub fn step(&mut self, verdict: Verdict) -> bool {
         let was = self.firing;
-        self.frozen = verdict == Verdict::Unmeasured;
-        if !self.frozen {
+        if verdict != Verdict::Unmeasured {
             self.firing = verdict == Verdict::Fires;
         }
         was != self.firing

@@ -69,7 +69,12 @@ impl Watch {
         let ends = Ts::from_second((slice.number + 1) * SLICE_S);
         let mut changed = Vec::new();
         for (i, (pair, (alarm, from))) in self.pairs.iter().zip(&mut self.alarms).enumerate() {
-            let (long, short) = (self.rings.reading(2 * i), self.rings.reading(2 * i + 1));
+            let short = self.rings.reading(2 * i + 1);
+            // As in most slices: nothing can begin, and nothing is there to end.
+            if short.bad == 0 && !alarm.firing {
+                continue;
+            }
+            let long = self.rings.reading(2 * i);
             if alarm.step(judge(self.target, pair, self.alpha, &long, &short)) {
                 changed.push(i);
                 if alarm.firing {
