@@ -6,6 +6,7 @@ use plimsoll::{
     domain::{Decimal, Ts, money},
     exposition::{Event, Events, Format, Strict},
     simulate::Scenario,
+    slo::{Counter, Selector, Sli, is_label},
     sources::{
         ceph::fuzzed as ceph, events, kubernetes::fuzzed as kubernetes,
         openstack::fuzzed as openstack, prometheus::fuzzed as prometheus, rgw::fuzzed as rgw,
@@ -71,6 +72,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("metrics_page", prometheus::page),
     ("metrics_answer", prometheus::answer),
     ("number", number),
+    ("selector", selector),
+    ("openslo", openslo),
 ];
 
 /// Runs one target.
@@ -180,4 +183,57 @@ fn number(bytes: &[u8]) -> bool {
         assert!(floor <= n && n.is_whole() == (floor == n) && n.scaled(0).is_ok() == n.is_whole());
     }
     true
+}
+
+/// What was understood of a selector is one line of PromQL that is understood again; a series made up for it is text of one line too.
+fn selector(bytes: &[u8]) -> bool {
+    let Some(Ok(read)) = text(bytes).map(Selector::parse) else {
+        return false;
+    };
+    let shown = read.to_string();
+    let again = Selector::parse(&shown).expect("what is shown is a selector");
+    assert_eq!(again.to_string(), shown);
+    assert!(again.is_of_the_metric_of(&read));
+    let series = read.series(None, &[("tenant", "acme")]);
+    assert_eq!(series, again.series(None, &[("tenant", "acme")]));
+    assert!(!(shown + &series.unwrap_or_default()).contains(char::is_control));
+    true
+}
+
+/// What is accepted can be alerted on, for every tenant, and counted by selectors; what is not, somebody is told why.
+fn openslo(bytes: &[u8]) -> bool {
+    let Some(text) = text(bytes) else {
+        return false;
+    };
+    let slos = match config::slos_from_text("fuzzed.yaml", text) {
+        Ok(slos) => slos,
+        Err(problems) => {
+            assert!(problems.iter().all(|p| !p.to_string().is_empty()) && !problems.is_empty());
+            return false;
+        }
+    };
+    for slo in &slos {
+        let tenants = slo.objective.tenants.keys().map(String::as_str);
+        for tenant in tenants.map(Some).chain([None]) {
+            let pairs = slo.pairs(tenant);
+            let longest = slo.window.nominal_s();
+            assert!(!pairs.is_empty() && pairs.iter().all(|p| p.long_s <= longest));
+        }
+        assert!(slo.objective.per_tenant || slo.objective.tenants.is_empty());
+        let Sli::Counters {
+            part: Counter::Good(part) | Counter::Bad(part),
+            total,
+            tenant,
+        } = &slo.sli
+        else {
+            continue;
+        };
+        for query in [part, total] {
+            let read = Selector::parse(query).map(|s| s.to_string());
+            assert_eq!(read.as_ref(), Ok(query));
+        }
+        assert!(tenant.as_deref().is_none_or(is_label));
+        assert!(tenant.is_some() || !slo.objective.per_tenant);
+    }
+    !slos.is_empty()
 }

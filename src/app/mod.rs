@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod alerts;
 mod bill;
 pub mod close;
 mod collect;

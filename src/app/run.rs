@@ -1,6 +1,6 @@
 //! `plimsoll run`: collect, store and serve until stopped.
 
-use super::{collector, exit, open_store, pump, read::keep_definitions, refresh, stopped};
+use super::{alerts, collector, exit, open_store, pump, read::keep_definitions, refresh, stopped};
 use crate::{
     config::{self, Config},
     domain::{Batch, Outcome, PassMode},
@@ -107,6 +107,7 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     let (_on, on) = watch::channel(false);
     let drain = tokio::spawn(parts.drain(on));
     tasks.spawn(refresh::refresh(parts.clone(), touches, stopping.clone()));
+    tasks.spawn(alerts::alerts(parts.clone(), stopping.clone()));
     for source in parts.config.sources.clone() {
         tasks.spawn(source_loop(
             parts.clone(),

@@ -13,6 +13,7 @@ pub mod credits;
 pub mod delivery;
 mod kubeconfig;
 mod leaf;
+mod login;
 mod openslo;
 mod problem;
 mod raw;
@@ -30,11 +31,12 @@ mod yaml;
 pub use check::{Holds, Report, check};
 pub use problem::{Problem, Severity};
 pub use schema::{credits_schema, price_book_schema, schema};
+pub use slo::slos_from_text;
 pub use types::{
-    Account, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin, KubeletPage, Kubelets,
-    Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom, MetricsServer,
-    Notifications, OpenStack, Prometheus, Rgw, Secret, SeriesOf, Slos, Source, Store, StoreAt,
-    Target,
+    Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
+    KubeletPage, Kubelets, Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
+    MetricsServer, Notifications, OpenStack, Prometheus, Rgw, Secret, SeriesOf, Slos, Source,
+    Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;

@@ -1,5 +1,6 @@
 //! The configuration as it is written. These types are the schema: their comments are its descriptions.
 
+mod alertmanager;
 mod ceph;
 mod delivery;
 mod kubernetes;
@@ -10,6 +11,7 @@ mod prometheus;
 mod rgw;
 mod tenancy;
 
+pub(super) use alertmanager::Alertmanager;
 pub(super) use ceph::{Ceph, CephPart};
 pub(super) use delivery::{
     Decimal as DecimalSign, Delivery, Files as ProfileFiles, Halves, LineEnd,
@@ -96,6 +98,10 @@ pub(super) struct SloSection {
     pub(super) files: Vec<PathBuf>,
     /// What does not count: maintenance. Statements show the figure with and without.
     pub(super) exclusions: Vec<Part<RawExclusion>>,
+    /// Alertmanagers that `plimsoll run` posts the alerts of objectives from facts to. Each is told by itself. Default: none, and then Prometheus alerts.
+    pub(super) alertmanagers: Vec<Part<Alertmanager>>,
+    /// Time between two posts; what fires is posted each time. Default: 1m. 1s to 3m.
+    pub(super) alert_every: Option<Seconds>,
 }
 
 /// A stretch that does not count.

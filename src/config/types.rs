@@ -1,11 +1,13 @@
 //! The configuration, validated: what the other rooms are given.
 
+mod alertmanager;
 mod ceph;
 mod kubernetes;
 mod openstack;
 mod prometheus;
 mod rgw;
 
+pub use alertmanager::{Alertmanager, Alertmanagers};
 pub use ceph::Ceph;
 pub use kubernetes::{Account, Ca, KubeletPage, Kubelets, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
@@ -73,6 +75,8 @@ pub struct Slos {
     pub slos: Vec<Slo>,
     /// What does not count.
     pub exclusions: Vec<Exclusion>,
+    /// Who is told when a budget burns too fast.
+    pub alertmanagers: Alertmanagers,
 }
 
 /// Where facts are kept.

@@ -4,6 +4,7 @@
 //! `manifest.json`. The same input gives the same bytes: nothing in them tells when or where they were written. `schemas/export/README.md` tells readers
 //! of the files what they need to know.
 
+pub mod alertmanager;
 mod copy;
 mod files;
 mod focus;

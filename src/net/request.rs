@@ -1,6 +1,7 @@
 //! What is sent, and what of it nobody may see.
 
 use super::NetError;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use reqwest::{
     Method,
@@ -76,6 +77,25 @@ impl Request {
         header.set_sensitive(true);
         self.headers.insert(HeaderName::from_static(name), header);
         Ok(self.hiding(value))
+    }
+
+    /// Logs in by a bearer token.
+    ///
+    /// # Errors
+    /// [`NetError::Header`] when the token cannot be sent.
+    pub fn bearer(self, token: &str) -> Result<Self, NetError> {
+        let request = self.secret_header("authorization", &format!("Bearer {token}"))?;
+        Ok(request.hiding(token))
+    }
+
+    /// Logs in by user and password.
+    ///
+    /// # Errors
+    /// [`NetError::Header`], which the encoded pair never is.
+    pub fn basic(self, username: &str, password: &str) -> Result<Self, NetError> {
+        let pair = STANDARD.encode(format!("{username}:{password}"));
+        let request = self.secret_header("authorization", &format!("Basic {pair}"))?;
+        Ok(request.hiding(password))
     }
 
     /// Keeps a part of the body out of every message, also when the server sends it back.

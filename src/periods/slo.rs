@@ -1,5 +1,9 @@
 //! Objectives of a period from the store's facts: events, statements, and what would have been alerted.
 
+mod watching;
+
+pub use watching::{Burning, Watching};
+
 use super::usage::{Rules, UsageError, each_timeline, scopes};
 use crate::{
     config::Config,
@@ -8,10 +12,7 @@ use crate::{
         fact::kind,
         ownership::{Scopes, UNATTRIBUTED},
     },
-    slo::{
-        self, Alarm, Boot, Evidence, Exclusion, Pair, Rings, SLICE_S, Sli, Slo, Span, State,
-        Statement, Target,
-    },
+    slo::{self, Boot, Evidence, Exclusion, Pair, SLICE_S, Sli, Slo, Statement, Target, Watch},
     store::{FactQuery, Store},
 };
 use std::collections::BTreeMap;
@@ -21,11 +22,28 @@ use std::collections::BTreeMap;
 pub struct Events {
     /// Servers that were asked for, with the tenant who owned them then.
     boots: Vec<(String, Boot)>,
-    /// Up to here every event is known: the earliest watermark among the clouds' lists of servers.
+    /// Up to here every event is known: see [`Events::settled`].
     pub settled: Ts,
 }
 
 impl Events {
+    /// Up to where every event is known, as of a time: the earliest watermark among the clouds' lists of servers; [`Ts::MIN`] if none was ever read.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn settled(store: &Store, config: &Config, as_of: Ts) -> Result<Ts, UsageError> {
+        let watermarks = store.watermarks(as_of).await?;
+        // A cloud that is read no more holds nothing up.
+        let configured = |cloud: &String| {
+            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
+        };
+        let of_servers = watermarks
+            .iter()
+            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
+            .filter(|((cloud, _), _)| configured(cloud));
+        Ok(of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN))
+    }
+
     /// Reads the events of resources that were not gone before `since`.
     ///
     /// # Errors
@@ -38,16 +56,7 @@ impl Events {
         as_of: Ts,
     ) -> Result<Self, UsageError> {
         let scopes = scopes(store, rules, as_of).await?;
-        let watermarks = store.watermarks(as_of).await?;
-        // A cloud that is read no more holds nothing up.
-        let configured = |cloud: &String| {
-            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
-        };
-        let of_servers = watermarks
-            .iter()
-            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
-            .filter(|((cloud, _), _)| configured(cloud));
-        let settled = of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN);
+        let settled = Self::settled(store, config, as_of).await?;
         let query = FactQuery {
             kinds: vec![kind::SERVER.to_owned()],
             not_gone_before: since,
@@ -196,42 +205,23 @@ fn replay(
     slices: impl Iterator<Item = slo::Slice>,
     from: Ts,
 ) -> Vec<Fired> {
-    let target = target(slo, tenant);
-    let pairs = Pair::of(slo.window.nominal_s(), target);
-    let windows = pairs
-        .iter()
-        .flat_map(|p| [p.long_s, p.short_s])
-        .chain([slo.window.nominal_s()]);
-    let spans: Vec<Span> = windows.map(Span::seconds).collect();
-    let mut rings = Rings::new(&spans);
-    let mut alarms = vec![(Alarm::default(), None::<usize>); pairs.len()];
+    let mut watch = Watch::new(slo, target(slo, tenant));
+    let mut open: Vec<Option<usize>> = vec![None; watch.pairs().len()];
     let mut all: Vec<Fired> = Vec::new();
     for slice in slices {
-        if slice.state == State::Gap {
-            rings.gap(slice.number);
-        } else {
-            rings.push(slice.number, slice.good, slice.bad);
-        }
         let ends = Ts::from_second((slice.number + 1) * SLICE_S);
-        for (i, (pair, (alarm, open))) in pairs.iter().zip(&mut alarms).enumerate() {
-            let long = rings.reading(2 * i);
-            let verdict = slo::judge(target, pair, slo.alpha, &long, &rings.reading(2 * i + 1));
-            if !alarm.step(verdict) {
-                continue;
-            }
-            if let Some(at) = open.take() {
+        for i in watch.step(&slice) {
+            if let Some(at) = open[i].take() {
                 all[at].to = Some(ends);
-            } else {
-                *open = Some(all.len());
-                let budget = rings.reading(2 * pairs.len());
-                let evidence = Evidence::of(target, pair, long, &budget);
+            } else if let Some(burn) = watch.burn(i) {
+                open[i] = Some(all.len());
                 all.push(Fired {
                     slo: slo.name.clone(),
                     tenant: tenant.to_owned(),
-                    pair: *pair,
-                    from: ends,
+                    pair: burn.pair,
+                    from: burn.from,
                     to: None,
-                    evidence,
+                    evidence: burn.evidence,
                 });
             }
         }

@@ -166,16 +166,13 @@ pub fn judge(
 pub struct Alarm {
     /// It fires.
     pub firing: bool,
-    /// It stays as it was, for nothing is known.
-    pub frozen: bool,
 }
 
 impl Alarm {
     /// The next verdict; true if it began or ended to fire.
     pub fn step(&mut self, verdict: Verdict) -> bool {
         let was = self.firing;
-        self.frozen = verdict == Verdict::Unmeasured;
-        if !self.frozen {
+        if verdict != Verdict::Unmeasured {
             self.firing = verdict == Verdict::Fires;
         }
         was != self.firing
@@ -209,6 +206,15 @@ impl Evidence {
             });
         Self { long, spent_in_s }
     }
+}
+
+/// How rare the bad events of the long window would be as mere bad luck at the factor itself: less likely than 1 in this power of ten, the largest one up to
+/// 10^9 that is proven; `None` where not even 1 in 10 is.
+#[must_use]
+pub fn rarer_than(target: Target, pair: &Pair, long: &Reading) -> Option<u64> {
+    let p = target.bad_at(pair.factor)?;
+    let proven = |of: &u64| tail_below(long.bad, long.events, p, (1, *of));
+    (1..=9).map(|e| 10_u64.pow(e)).take_while(proven).last()
 }
 
 /// After how many seconds of total outage a pair fires on a service with so many events a long window, whole slices aside; `None` if it never does. Beyond

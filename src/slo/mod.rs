@@ -13,17 +13,21 @@ mod slice;
 mod statement;
 mod tail;
 mod target;
+mod watch;
 mod window;
 
-pub use alert::{Alarm, Alpha, Evidence, Pair, Reading, Severity, Verdict, judge, outage};
+pub use alert::{
+    Alarm, Alpha, Evidence, Pair, Reading, Severity, Verdict, judge, outage, rarer_than,
+};
 pub use boots::{Boot, boot};
 pub use definition::{Counter, Exclusion, Objective, Sli, Slo};
 pub use rings::{Rings, Span};
-pub use selector::{BadSelector, Selector};
+pub use selector::{BadSelector, Selector, is_label};
 pub use slice::{SLICE_S, Slice, State, Tally, number, slices};
 pub use statement::{Bounds, Figure, Statement, statement};
 pub use tail::tail_below;
 pub use target::{BadTarget, Factor, Target};
+pub use watch::{Burn, Watch};
 pub use window::{Unit, Window};
 
 #[cfg(test)]

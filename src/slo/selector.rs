@@ -79,6 +79,25 @@ fn is_name(text: &str) -> bool {
     text.starts_with(first) && text.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
+/// True for the name of a label.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    is_name(text) && !text.contains(':')
+}
+
+/// Words that stand for something else where the name of a metric might.
+const TAKEN: [&str; 9] = [
+    "atan2",
+    "bool",
+    "group_left",
+    "group_right",
+    "ignoring",
+    "inf",
+    "nan",
+    "on",
+    "without",
+];
+
 impl Selector {
     /// Reads `name{label="value", other=~"a|b"}`.
     ///
@@ -102,6 +121,9 @@ impl Selector {
             return Err(bad(
                 "it has to be name{label=\"value\"}, without ranges, functions and operators",
             ));
+        }
+        if TAKEN.contains(&name.trim().to_ascii_lowercase().as_str()) {
+            return Err(bad("its name is a word of PromQL"));
         }
         let mut matchers = Vec::new();
         let mut rest = rest.trim();
@@ -166,8 +188,11 @@ fn matcher(text: &str) -> Result<(Matcher, &str), String> {
     let end = text.find(['=', '!']).ok_or("a label has no comparison")?;
     let (label, rest) = text.split_at(end);
     let label = label.trim();
-    if !is_name(label) || label.contains(':') {
+    if !is_label(label) {
         return Err(format!("`{label}` is no label"));
+    }
+    if label == "__name__" {
+        return Err("the name stands before `{` alone".to_owned());
     }
     let (word, op) = Op::ALL
         .iter()
@@ -187,9 +212,14 @@ fn matcher(text: &str) -> Result<(Matcher, &str), String> {
             "a value has an escape or a quote: write a pattern without, `[.]` for a dot".to_owned(),
         );
     }
+    if value.contains(char::is_control) {
+        return Err("a value has a line's end or a tab in it".to_owned());
+    }
     let pattern = match op {
+        // By itself first: `a)|(b` is one only within the parentheses.
         Op::Like | Op::NotLike => Some(
-            Regex::new(&format!("^(?:{value})$"))
+            Regex::new(value)
+                .and_then(|_| Regex::new(&format!("^(?:{value})$")))
                 .map_err(|e| format!("`{value}` is no pattern: {e}"))?,
         ),
         Op::Is | Op::IsNot => None,
@@ -266,6 +296,12 @@ mod tests {
             "x{a=~\"(\"}",
             "x{a=\"\\n\"}",
             "x{1a=\"\"}",
+            "x{a=\"1\n2\"}",
+            "x{a=~\"b)|(c\"}",
+            "x{__name__=\"y\"}",
+            "x{a=\"1\",,}",
+            "NaN",
+            "ignoring{a=\"1\"}",
         ] {
             assert!(Selector::parse(bad).is_err(), "{bad}");
         }

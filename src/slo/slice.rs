@@ -97,10 +97,12 @@ pub fn slices(
 ) -> impl Iterator<Item = Slice> {
     let known = number(settled);
     let mut counts: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    for (t, good) in events {
+    for (t, good) in events.into_iter().filter(|(t, _)| *t >= from) {
         let (g, b) = counts.entry(number(t)).or_default();
         *(if good { g } else { b }) += 1;
     }
+    // In order, as the slices are.
+    let mut counts = counts.into_iter().peekable();
     (number(from)..number(to)).map(move |number| {
         if number >= known {
             return Slice {
@@ -110,8 +112,8 @@ pub fn slices(
                 state: State::Gap,
             };
         }
-        match counts.get(&number) {
-            Some(&(good, bad)) => Slice {
+        match counts.next_if(|(n, _)| *n == number) {
+            Some((_, (good, bad))) => Slice {
                 number,
                 good,
                 bad,

@@ -1,6 +1,12 @@
 //! The program's own metrics: every name once, in OpenMetrics text. The names are a contract with dashboards and alerts.
 
+mod objectives;
+mod plain;
+
+pub use plain::{PLAIN_TYPE, plain};
+
 use crate::domain::{Fact, Outcome, Pass, Ts, invariant::Invariant};
+use objectives::Objectives;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -14,8 +20,6 @@ use std::{
 
 /// `Content-Type` of what [`Metrics::encode`] writes.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// `Content-Type` of what [`plain`] writes.
-pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Upper bounds of pass durations, seconds: from one page of a small cloud to a full list of a large one.
 const PASS_SECONDS: [f64; 10] = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0];
@@ -58,19 +62,6 @@ struct OfInvariant {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSlo {
-    slo: String,
-    tenant: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSloEvents {
-    slo: String,
-    tenant: String,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRequest {
     route: &'static str,
     status: u16,
@@ -99,8 +90,7 @@ pub struct Metrics {
     unattributed_scopes: Gauge,
     invariant_violations: Family<OfInvariant, Counter>,
     http_requests: Family<OfRequest, Counter>,
-    slo_events: Family<OfSloEvents, Counter>,
-    slo_objective: Family<OfSlo, Gauge<f64, AtomicU64>>,
+    objectives: Objectives,
     /// By source and list: how the latest pass ended, and the latest watermark.
     latest: Mutex<BTreeMap<String, BTreeMap<String, Latest>>>,
 }
@@ -141,8 +131,7 @@ impl Metrics {
             unattributed_scopes: Gauge::default(),
             invariant_violations: Family::default(),
             http_requests: Family::default(),
-            slo_events: Family::default(),
-            slo_objective: Family::default(),
+            objectives: Objectives::default(),
             latest: Mutex::default(),
         };
         for invariant in Invariant::ALL {
@@ -151,7 +140,9 @@ impl Metrics {
             };
             drop(metrics.invariant_violations.get_or_create(&of));
         }
-        metrics.named_sources().named_program().named_slo()
+        let mut metrics = metrics.named_sources().named_program();
+        metrics.objectives.register(&mut metrics.registry);
+        metrics
     }
 
     /// Names what is about sources. The client appends `_total` to counters, `_info` to infos, and units.
@@ -236,44 +227,6 @@ impl Metrics {
             self.http_requests.clone(),
         );
         self
-    }
-
-    /// Names what is about objectives.
-    fn named_slo(mut self) -> Self {
-        let r = &mut self.registry;
-        let help = "Events of an objective over slices that are settled, by outcome: good or bad";
-        r.register("slo_events", help, self.slo_events.clone());
-        let help = "The share of an objective's events that shall be good";
-        r.register("slo_objective_ratio", help, self.slo_objective.clone());
-        self
-    }
-
-    /// Events of an objective and tenant, so many good and bad ones more; with none it makes them known at 0. `tenant` is empty where all share one budget.
-    pub fn slo_events(&self, slo: &str, tenant: &str, good: u64, bad: u64) {
-        for (outcome, n) in [("good", good), ("bad", bad)] {
-            let of = OfSloEvents {
-                slo: slo.to_owned(),
-                tenant: tenant.to_owned(),
-                outcome,
-            };
-            self.slo_events.get_or_create(&of).inc_by(n);
-        }
-    }
-
-    /// The target of an objective and tenant, as (numerator, denominator).
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_arithmetic,
-        reason = "a gauge for people: nothing is compared with it"
-    )]
-    pub fn slo_objective(&self, slo: &str, tenant: &str, target: (u64, u64)) {
-        let of = OfSlo {
-            slo: slo.to_owned(),
-            tenant: tenant.to_owned(),
-        };
-        self.slo_objective
-            .get_or_create(&of)
-            .set(target.0 as f64 / target.1 as f64);
     }
 
     /// Makes a configured source known, so that one which was never reached shows as down.
@@ -432,35 +385,6 @@ impl Metrics {
         let _ = text::encode(&mut page, &self.registry);
         page
     }
-}
-
-/// OpenMetrics text in Prometheus' older form (0.0.4), for whoever does not ask for the newer one: browsers, curl, `promtool check metrics`, agents
-/// other than Prometheus. There a family of counters is named as its samples are, and an info is a gauge
-/// (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
-#[must_use]
-pub fn plain(openmetrics: &str) -> String {
-    let types: BTreeMap<&str, &str> = openmetrics
-        .lines()
-        .filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' '))
-        .collect();
-    let mut out = String::with_capacity(openmetrics.len());
-    for line in openmetrics.lines() {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words[..] {
-            ["#", "EOF"] | ["#", "UNIT", ..] => {}
-            ["#", what, family, rest] => {
-                let (suffix, older) = match types.get(family) {
-                    Some(&"counter") => ("_total", "counter"),
-                    Some(&"info") => ("_info", "gauge"),
-                    other => ("", other.copied().unwrap_or("untyped")),
-                };
-                let rest = if what == "TYPE" { older } else { rest };
-                out.extend(["# ", what, " ", family, suffix, " ", rest, "\n"]);
-            }
-            _ => out.extend([line, "\n"]),
-        }
-    }
-    out
 }
 
 const fn word(outcome: Outcome) -> &'static str {

@@ -57,6 +57,7 @@ fn touched() -> Metrics {
     m.pass(&pass("servers", Outcome::Suspect, 1_793_000_060, 1));
     m.pass(&pass("projects", Outcome::Complete, 1_793_000_001, 40));
     m.facts(&[fact("server"), fact("server"), fact("project")]);
+    m.alertmanager_posts("alertmanager.example:9093", 2, 1);
     m.samples("lab", 12, 1);
     m.unexplained("lab", 5);
     m.unobserved("lab", 90);

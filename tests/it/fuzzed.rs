@@ -159,6 +159,18 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "number" => ["4.20072246e+06", "-0017.50", ".5E-3"]
             .map(|t| t.as_bytes().to_vec())
             .into(),
+        "selector" => [
+            r#"haproxy_backend_http_responses_total{proxy=~".*nova.*",code!~"5..|4.."}"#,
+            "http_requests_total { job = 'api', code!=\"\", }",
+            "up",
+        ]
+        .map(|t| t.as_bytes().to_vec())
+        .into(),
+        "openslo" => vec![
+            read("deploy/slo/compute.yaml"),
+            read("deploy/slo/openstack-api.yaml"),
+            OPENSLO.into(),
+        ],
         other => panic!("no seeds for {other}"),
     }
 }
@@ -203,6 +215,36 @@ i_info{j="k"} 1
 l{l="m"} 0
 n -Inf
 # EOF
+"#;
+
+/// An objective with all that may stand in one.
+const OPENSLO: &str = r#"apiVersion: openslo/v1
+kind: Service
+metadata: {name: s3}
+spec: {description: d}
+---
+apiVersion: openslo/v1
+kind: SLI
+metadata: {name: requests}
+spec:
+  ratioMetric:
+    counter: true
+    good: {metricSource: {type: prometheus, spec: {query: 'r_total{code!~"5.."}'}}}
+    total: {metricSource: {type: prometheus, spec: {query: r_total}}}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: s3
+  displayName: S3
+  labels: {team: storage}
+  annotations: {plimsoll/per-tenant: "true", plimsoll/tenant-label: user, plimsoll/target.acme: "0.9995", plimsoll/alpha: "0.001"}
+spec:
+  service: s3
+  indicatorRef: requests
+  timeWindow: [{duration: 1M, calendar: {startTime: 2026-01-01 00:00:00, timeZone: Europe/Stockholm}}]
+  budgetingMethod: Occurrences
+  objectives: [{displayName: o, target: 0.99}]
 "#;
 
 /// A file as the spool itself writes it.

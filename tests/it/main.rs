@@ -1,6 +1,7 @@
 //! Integration tests: one crate, one module a subject.
 #![cfg(test)]
 
+mod alertmanager;
 mod bills;
 mod closing;
 mod dashboards;

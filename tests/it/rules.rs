@@ -164,6 +164,7 @@ pub(crate) fn filled() -> Metrics {
     m.unexplained("a", 1);
     m.slo_events("server-boot", "acme", 1, 0);
     m.slo_objective("server-boot", "acme", (99, 100));
+    m.alertmanager_posts("a:9093", 1, 0);
     m.unobserved("a", 1);
     m.spool(1, 1);
     m.unattributed_scopes(1);
@@ -176,4 +177,23 @@ pub(crate) fn filled() -> Metrics {
 fn promtool_has_nothing_to_say_about_our_metrics() {
     let said = promtool(&["check", "metrics"], &plain(&filled().encode()));
     assert_eq!(said.trim(), "");
+}
+
+#[test]
+fn what_people_named_is_no_template() {
+    let dir = tempfile::tempdir().unwrap();
+    let slo = fs::read_to_string(in_repository("deploy/slo/compute.yaml")).unwrap();
+    let named = slo.replace(
+        "displayName: Server boot",
+        "displayName: 'Server {{ $nope | boot }}'",
+    );
+    assert_ne!(named, slo);
+    fs::write(dir.path().join("slo.yaml"), named).unwrap();
+    let config = dir.path().join("c.yaml");
+    fs::write(&config, "sources: []\nslo: {files: [slo.yaml]}\n").unwrap();
+    let p = made(config);
+    let rules = p.dir().join("plimsoll.rules.yaml");
+    promtool(&["check", "rules", rules.to_str().unwrap()], "");
+    let text = fs::read_to_string(rules).unwrap();
+    assert!(text.contains("Server {{`{{`}} $nope"), "{text}");
 }

@@ -3,6 +3,7 @@
 //! OpenSLO leaves open what a query is, when a calendar window begins, and what several objectives of one SLO mean. Whatever could be read in two ways is
 //! refused with a hint, rather than counted in one of them.
 
+mod alertmanagers;
 mod parts;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     types::Slos,
     yaml::{self, Node},
 };
-use crate::slo::{Alpha, Exclusion, Objective, Sli, Slo, Target};
+use crate::slo::{Alpha, Exclusion, Objective, Sli, Slo, Target, is_label};
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -88,7 +89,29 @@ pub(super) fn slo(c: &mut Checker<'_>, raw: raw::SloSection, zone: Tz) -> Slos {
             decided,
         });
     }
-    Slos { slos, exclusions }
+    let (to, every) = (raw.alertmanagers, raw.alert_every);
+    let alertmanagers = alertmanagers::alertmanagers(c, to, every, &slos, &path);
+    Slos {
+        slos,
+        exclusions,
+        alertmanagers,
+    }
+}
+
+/// Reads OpenSLO from a text: the SLOs, if all of it is sound.
+///
+/// # Errors
+/// All problems at once, with `name` in place of a file.
+pub fn slos_from_text(name: &str, text: &str) -> Result<Vec<Slo>, Vec<Problem>> {
+    let (file, mut problems) = (PathBuf::from(name), Vec::new());
+    let documents = yaml::parse_all(&file, text, &mut problems)
+        .into_iter()
+        .map(|n| (file.clone(), n))
+        .collect();
+    match judge(documents, problems) {
+        (slos, problems) if problems.is_empty() => Ok(slos),
+        (_, problems) => Err(problems),
+    }
 }
 
 /// Reads OpenSLO files: the SLOs that are sound, and every problem. Services and SLIs of one file serve the others.
@@ -363,7 +386,12 @@ fn extensions(c: &mut Checker<'_>, metadata: &o::Metadata) -> Extensions {
                     "write it in quotes: \"true\"",
                 ),
             },
-            ("tenant-label", _) => all.tenant_label = Some(value.clone()),
+            ("tenant-label", _) if is_label(value) => all.tenant_label = Some(value.clone()),
+            ("tenant-label", _) => c.error(
+                &path,
+                format!("`{value}` is no label"),
+                "name the label that says whose a counter is: project_id",
+            ),
             ("alpha", _) => match Alpha::parse(value) {
                 Some(alpha) => all.alpha = alpha,
                 None => c.error(

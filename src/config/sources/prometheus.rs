@@ -3,12 +3,10 @@
 use crate::{
     config::{
         checker::Checker,
+        login,
         problem::Path,
         raw, shape,
-        types::{
-            HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf,
-            Target,
-        },
+        types::{Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target},
     },
     domain::{Meter, meter::Kind},
 };
@@ -36,7 +34,7 @@ pub(super) fn prometheus(
     c.within(&path.key("interval"), &raw.interval, 1, 3_600);
     c.within(&path.key("timeout"), &raw.timeout, 1, 600);
     c.at_least(&path.key("body_max"), &raw.body_max, 64 << 10);
-    let login = login(c, raw, path);
+    let login = login::login(c, &raw.bearer_token, &raw.username, &raw.password, path);
     let from = from(c, raw, path, login.is_some());
     let is_server = raw.server.is_some();
     if raw.metrics.is_empty() {
@@ -66,44 +64,6 @@ pub(super) fn prometheus(
         login,
         ca_file,
     })
-}
-
-fn login(c: &mut Checker<'_>, raw: &raw::Prometheus, path: &Path) -> Option<HttpLogin> {
-    let mut secret = |part: &Option<raw::Part<raw::SecretRef>>, key: &str| {
-        let path = path.key(key);
-        let reference = c.part(part.clone()?, &path)?;
-        c.secret(&reference, &path)
-    };
-    let token = secret(&raw.bearer_token, "bearer_token");
-    let password = secret(&raw.password, "password");
-    match (&raw.username, &raw.password, &raw.bearer_token) {
-        (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
-            c.error(
-                &path.key("bearer_token"),
-                "stands beside `username` and `password`",
-                "keep one of them",
-            );
-            None
-        }
-        (Some(username), Some(_), None) => Some(HttpLogin::Basic {
-            username: username.clone(),
-            password: password?,
-        }),
-        (None, None, _) => token.map(HttpLogin::Bearer),
-        (user, _, None) => {
-            let key = if user.is_some() {
-                "password"
-            } else {
-                "username"
-            };
-            c.error(
-                &path.key(key),
-                "is missing",
-                "`username` and `password` belong together",
-            );
-            None
-        }
-    }
 }
 
 fn from(

@@ -201,6 +201,12 @@ fn what_could_be_read_in_two_ways_is_refused_with_a_hint() {
             "do not say whose they are",
         ),
         (
+            "plimsoll/tenant-label: ns, ",
+            "plimsoll/tenant-label: 'n\"s', ",
+            "plimsoll/tenant-label:",
+            "is no label",
+        ),
+        (
             "plimsoll/alpha: \"0.001\"",
             "plimsoll/alhpa: \"0.001\"",
             "plimsoll/alhpa:",
@@ -256,5 +262,87 @@ fn all_errors_of_all_files_show_at_once() {
             .to_string()
             .contains("slo.files[0]: deploy/none.yaml is not there"),
         "{missing:?}"
+    );
+}
+
+/// An objective from facts, and what more there is in the section.
+fn told(more: &str) -> Result<Config, Vec<String>> {
+    let facts = fs::read_to_string("deploy/slo/compute.yaml").unwrap();
+    with(&facts, more)
+}
+
+#[test]
+fn alertmanagers_are_told_as_they_are_to_be() {
+    let none = told("").unwrap().slo.alertmanagers;
+    assert!(none.all.is_empty() && none.every_s == 60, "{none:?}");
+    let some = told(
+        "  alert_every: 30s\n  alertmanagers:\n    - {url: http://127.0.0.1:9093}\n    - {url: https://am.example/am/, username: u, password: {env: OS_PASSWORD}, timeout: 3s}\n",
+    )
+    .unwrap();
+    assert_eq!(some.warnings, []);
+    let some = some.slo.alertmanagers;
+    let names: Vec<String> = some.all.iter().map(Alertmanager::name).collect();
+    assert_eq!(names, ["127.0.0.1:9093", "am.example:443/am"]);
+    assert_eq!(
+        (some.every_s, some.all[0].timeout_s, some.all[1].timeout_s),
+        (30, 10, 3)
+    );
+    assert!(
+        matches!(&some.all[1].login, Some(HttpLogin::Basic { username, .. }) if username == "u")
+    );
+    assert!(!format!("{some:?}").contains("hunter2"));
+}
+
+#[test]
+fn alertmanagers_that_cannot_be_told_are_refused() {
+    for (more, wanted) in [
+        (
+            "  alert_every: 5m\n",
+            "c.yaml:4:16: slo.alert_every: 5m is out of bounds; from 1s to 3m",
+        ),
+        (
+            "  alertmanagers: [{url: http://a/?x=1}]\n",
+            "slo.alertmanagers[0].url: has a query; give what stands before /api/v2/alerts",
+        ),
+        (
+            "  alertmanagers: [{url: http://a}, {url: http://a:80/}]\n",
+            "slo.alertmanagers[1].url: a:80 stands there twice; keep one of them",
+        ),
+        (
+            "  alertmanagers: [{url: https://a, timeout: 2m}]\n",
+            "slo.alertmanagers[0].timeout: 2m is out of bounds",
+        ),
+        (
+            "  alertmanagers: [{url: https://a, username: u}]\n",
+            "slo.alertmanagers[0].password: is missing; `username` and `password` belong together",
+        ),
+        (
+            "  alertmanagers: [{url: 'https://u:p@a'}]\n",
+            "slo.alertmanagers[0].url",
+        ),
+        (
+            "  alertmanagers: [{uri: https://a}]\n",
+            "did you mean `url`?",
+        ),
+    ] {
+        let got = told(more).expect_err(more).join("\n");
+        assert!(got.contains(wanted), "{more}\n{got}");
+    }
+    // Taken, with a word of warning.
+    let clear =
+        told("  alertmanagers: [{url: http://am.example, bearer_token: {env: OS_PASSWORD}}]\n")
+            .unwrap();
+    assert!(
+        clear.warnings[0].to_string().contains("in the clear"),
+        "{:?}",
+        clear.warnings
+    );
+    let idle = with(GOOD, "  alertmanagers: [{url: http://a}]\n").unwrap();
+    assert!(
+        idle.warnings[0]
+            .to_string()
+            .contains("no SLO is counted from facts"),
+        "{:?}",
+        idle.warnings
     );
 }

@@ -88,6 +88,7 @@ pub(super) fn rules(config: &Config) -> (Group, Vec<Test>) {
     sources(&mut made);
     stale(&mut made, config);
     usage(&mut made);
+    posts(&mut made);
     let group = Group {
         name: "plimsoll-metering".to_owned(),
         rules: made.rules,
@@ -370,5 +371,79 @@ fn usage(made: &mut Made) {
             labels: &[("source", "a")],
             value: "1",
         }],
+    );
+}
+
+/// Whether those who are to be told of burning budgets can be.
+fn posts(made: &mut Made) {
+    let of = |alertmanager: &str, outcome: &str| {
+        format!(
+            "plimsoll_alertmanager_posts_total{{alertmanager=\"{alertmanager}\",outcome=\"{outcome}\"}}"
+        )
+    };
+    let (a_ok, a_failed) = (of("a:9093", "ok"), of("a:9093", "failed"));
+    let (b_ok, b_failed) = (of("b:9093", "ok"), of("b:9093", "failed"));
+    // Posts of nothing count too, so that one which is away is found out before there is something to tell.
+    let (failed, ok) = (
+        "increase(plimsoll_alertmanager_posts_total{outcome=\"failed\"}[10m])",
+        "increase(plimsoll_alertmanager_posts_total{outcome=\"ok\"}[10m])",
+    );
+    made.alert(
+        "PlimsollAlertmanagerAway",
+        Severity::Ticket,
+        5,
+        &format!("{failed} > 0 unless ignoring (outcome) {ok} > 0"),
+        [
+            "Alertmanager {{ $labels.alertmanager }} takes no alerts",
+            "No post of alerts to it succeeded for 10 minutes. If there are others, they are told.",
+        ],
+        &[Shown {
+            name: "one of two is away from 3 m to 30 m",
+            series: &[
+                (&a_ok, "0+1x2 2x27 3+1x30"),
+                (&a_failed, "0x2 1+1x26 27x31"),
+                (&b_ok, "0+1x60"),
+                (&b_failed, "0x9 1x50"),
+            ],
+            fires_at: &[20, 30],
+            quiet_at: &[10, 33],
+            labels: &[("alertmanager", "a:9093"), ("outcome", "failed")],
+            value: "",
+        }],
+    );
+    made.alert(
+        "PlimsollAlertsUntold",
+        Severity::Page,
+        5,
+        &format!(
+            "sum without (alertmanager, outcome) ({failed}) > 0\nunless sum without (alertmanager, outcome) ({ok}) > 0"
+        ),
+        [
+            "No Alertmanager takes alerts of burning budgets",
+            "No post of alerts to any of them succeeded for 10 minutes: a budget that burns now wakes nobody.",
+        ],
+        &[
+            Shown {
+                name: "both are away from 3 m to 30 m",
+                series: &[
+                    (&a_ok, "0+1x2 2x27 3+1x30"),
+                    (&a_failed, "0x2 1+1x26 27x31"),
+                    (&b_ok, "0+1x2 2x60"),
+                    (&b_failed, "0x2 1+1x60"),
+                ],
+                fires_at: &[20, 30],
+                quiet_at: &[10, 33],
+                labels: &[],
+                value: "",
+            },
+            Shown {
+                name: "one of two is away",
+                series: &[(&a_ok, "0+1x60"), (&b_ok, "0x60"), (&b_failed, "0+1x60")],
+                fires_at: &[],
+                quiet_at: &[30],
+                labels: &[],
+                value: "",
+            },
+        ],
     );
 }

@@ -5,7 +5,7 @@
 
 mod file;
 mod metering;
-mod slo;
+pub(super) mod slo;
 
 use super::{ExportError, files::Staging};
 use crate::{config::Config, slo::Slo};
@@ -17,7 +17,7 @@ use std::{
 /// Where the runbooks are, relative to this repository.
 const RUNBOOKS: &str = "docs/alerts.md";
 
-type Labels = BTreeMap<String, String>;
+pub(super) type Labels = BTreeMap<String, String>;
 
 /// Rules evaluated one after another.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,11 +10,13 @@ use std::{collections::BTreeSet, fmt::Write as _};
 /// The counters that plimsoll itself exports.
 const EVENTS: &str = "plimsoll_slo_events_total";
 /// Name of the alerts.
-const BURN: &str = "SLOErrorBudgetBurn";
-const UNMEASURED: &str = "SLOUnmeasured";
+pub(in crate::export) const BURN: &str = "SLOErrorBudgetBurn";
+pub(in crate::export) const UNMEASURED: &str = "SLOUnmeasured";
 /// What facts tell is known while the list of servers was read within so many seconds: less than the shortest window, so that an alert is frozen before that
 /// window runs empty.
-const FRESH_S: u32 = 240;
+pub(in crate::export) const FRESH_S: u32 = 240;
+/// What the alert about not knowing says.
+pub(in crate::export) const UNMEASURED_TOLD: &str = "Less than nine tenths of the last hour are known. Its other alerts stay as they are, and statements show between which bounds the truth lies.";
 /// An hour, in which budgets are summed.
 const HOUR_S: u32 = 3_600;
 /// Events a minute in tests.
@@ -296,7 +298,7 @@ impl<'s> Of<'s> {
             for_min: 0,
             labels: self.labels(&[("severity", pair.severity.as_str()), ("window", &long)]),
             annotations: annotations(
-                &format!("{} burns its error budget{whose}", self.slo.title),
+                &format!("{} burns its error budget{whose}", self.title()),
                 &description,
                 BURN,
             ),
@@ -313,17 +315,20 @@ impl<'s> Of<'s> {
             for_min: 5,
             labels: self.labels(&[("severity", "ticket")]),
             annotations: annotations(
-                &format!("{} is not measured", self.slo.title),
-                "Less than nine tenths of the last hour are known. Its other alerts stay as they are, and statements show between which bounds the truth lies.",
+                &format!("{} is not measured", self.title()),
+                UNMEASURED_TOLD,
                 UNMEASURED,
             ),
         }
     }
 
+    /// Its name for people, which Prometheus is not to take for a template.
+    fn title(&self) -> String {
+        self.slo.title.replace("{{", "{{`{{`}}")
+    }
+
     fn labels(&self, more: &[(&str, &str)]) -> Labels {
-        let mut labels = owned(&[("slo", &self.slo.name), ("service", &self.slo.service)]);
-        labels.extend(owned(more));
-        labels
+        labels(self.slo, more)
     }
 
     /// What is to be seen of the fastest pair, and of a gap. `None` where no series can be made up that the selectors of the definition tell apart.
@@ -407,7 +412,15 @@ impl<'s> Of<'s> {
     }
 }
 
-fn annotations(summary: &str, description: &str, alert: &str) -> Labels {
+/// What tells an objective's alerts apart, but for their names.
+pub(in crate::export) fn labels(slo: &Slo, more: &[(&str, &str)]) -> Labels {
+    let mut labels = owned(&[("slo", &slo.name), ("service", &slo.service)]);
+    labels.extend(owned(more));
+    labels
+}
+
+/// What every alert says to people.
+pub(in crate::export) fn annotations(summary: &str, description: &str, alert: &str) -> Labels {
     let runbook = format!("{RUNBOOKS}#{}", alert.to_lowercase());
     owned(&[
         ("summary", summary),
@@ -417,7 +430,7 @@ fn annotations(summary: &str, description: &str, alert: &str) -> Labels {
 }
 
 /// `1h`, `30m`, `3d`.
-fn short(s: u32) -> String {
+pub(in crate::export) fn short(s: u32) -> String {
     match s {
         s if s % 86_400 == 0 => format!("{}d", s / 86_400),
         s if s % 3_600 == 0 => format!("{}h", s / 3_600),

@@ -22,7 +22,6 @@ use crate::{
     domain::{Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value, fact::kind},
     net::{Client, Clock, NetError, Options, Request},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keep::Keeper;
 use query::Asked;
 use series::{Feed, Reading, Remarks};
@@ -154,14 +153,9 @@ impl Shared {
         let request = Request::get(url);
         match &self.conf.login {
             None => Ok(request),
-            Some(HttpLogin::Bearer(token)) => request
-                .secret_header("authorization", &format!("Bearer {}", token.expose()))
-                .map(|r| r.hiding(token.expose())),
+            Some(HttpLogin::Bearer(token)) => request.bearer(token.expose()),
             Some(HttpLogin::Basic { username, password }) => {
-                let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
-                request
-                    .secret_header("authorization", &format!("Basic {pair}"))
-                    .map(|r| r.hiding(password.expose()))
+                request.basic(username, password.expose())
             }
         }
     }
