@@ -1,0 +1,3 @@
+//! What different lists say of the same storage, held against each other.
+
+pub mod compare;
