@@ -223,9 +223,9 @@ pub fn volume_of(name: &str) -> Option<(&str, bool)> {
 /// Compares all images of the clusters that keep a Cinder's volumes with the volumes of that Cinder, those that ended included.
 #[must_use]
 pub fn compare(images: &[Image], volumes: &[Volume], reach: Reach) -> Compared {
-    // One that is there before one that is gone; of those gone the latest.
+    // One that is there before one that is gone; of those gone the latest. The id decides between equals, so that no order of lists does.
     let mut known: BTreeMap<&str, &Volume> = BTreeMap::new();
-    let later = |v: &Volume| v.ended.unwrap_or(Ts::MAX);
+    let later = |v: &Volume| (v.ended.unwrap_or(Ts::MAX), v.id.clone());
     for v in volumes {
         for id in [v.id.as_str(), v.image_id.as_str()] {
             let place = known.entry(id).or_insert(v);
