@@ -103,7 +103,9 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     let (stop, stopping) = watch::channel(false);
     let (touched, touches) = mpsc::channel(REFRESHES_MAX);
     let mut tasks = JoinSet::new();
-    tasks.spawn(parts.drain(stopping.clone()));
+    // Goes on after the stop, until what was read before it is delivered.
+    let (_on, on) = watch::channel(false);
+    let drain = tokio::spawn(parts.drain(on));
     tasks.spawn(refresh::refresh(parts.clone(), touches, stopping.clone()));
     for source in parts.config.sources.clone() {
         tasks.spawn(source_loop(
@@ -124,9 +126,12 @@ pub(super) async fn run(config: Config) -> Result<u8> {
     let _ = stop.send(true);
     let ended = tokio::time::timeout(GRACE, async {
         while tasks.join_next().await.is_some() {}
-        server.await
+        let served = server.await;
+        parts.spool.drained().await;
+        served
     })
     .await;
+    drain.abort();
     if ended.is_err() {
         tracing::warn!(
             "some parts did not end in time; what was accepted is in the spool and is delivered at the next start"

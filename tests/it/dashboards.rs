@@ -2,7 +2,9 @@
 
 mod billing;
 mod ceph;
+mod kubernetes;
 mod openstack;
+mod told;
 
 use crate::{
     grafana::{Scope, Selected},
@@ -380,6 +382,7 @@ async fn every_query_runs_on_the_store_and_shows_what_was_seeded() {
     openstack::seed_things(&store).await;
     billing::seed_charges(&store).await;
     ceph::seed_cluster(&store).await;
+    kubernetes::seed_cluster(&store).await;
     for (file, d) in dashboards() {
         for (place, sql) in queries(&d) {
             for tenant in [None, Some("it's")] {

@@ -124,6 +124,31 @@ async fn a_snapshot_has_no_type_before_the_volumes_are_known_rather_than_a_wrong
 }
 
 #[tokio::test]
+async fn a_snapshot_made_since_the_volumes_were_read_has_the_type_that_the_next_reading_shows() {
+    let mut cloud = cinder().await;
+    let snap = "460ea170-538b-4128-8421-144f633fb802";
+    let mut snapshots = recorded("cinder/snapshots-detail");
+    let mut volumes = recorded("cinder/volumes-detail-all_tenants");
+    let all = snapshots["snapshots"].as_array_mut().unwrap();
+    let one = all.iter_mut().find(|s| s["id"] == snap).unwrap();
+    one["created_at"] = json!("2026-11-23T09:00:00.000000");
+    one["updated_at"] = json!("2026-11-23T09:00:00.000000");
+    let of = one["volume_id"].clone();
+    cloud.answers(&volume("snapshots/detail"), 200, snapshots);
+    complete(&cloud.collect().await["snapshots"], 2);
+    assert!(self::of(&cloud.facts, snap, Aspect::Flavor).is_empty());
+    // By then the volume had been moved.
+    let all = volumes["volumes"].as_array_mut().unwrap();
+    let moved = all.iter_mut().find(|v| v["id"] == of).unwrap();
+    assert_eq!(moved["volume_type"], "lab-hdd");
+    moved["volume_type"] = json!("lab-ssd");
+    cloud.later(300);
+    cloud.answers(&volume("volumes/detail"), 200, volumes);
+    complete(&cloud.collect().await["snapshots"], 2);
+    assert_eq!(size(&cloud.facts, snap, "capacity_bytes").0, "lab-ssd");
+}
+
+#[tokio::test]
 async fn what_is_gone_ends_between_the_last_list_that_had_it_and_the_first_that_had_not() {
     let mut cloud = cinder().await;
     cloud.collect().await;

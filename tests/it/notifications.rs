@@ -6,7 +6,7 @@ mod rabbit;
 use axum::{Json, Router, http::Uri, response::IntoResponse as _};
 use plimsoll::{
     config::{self, Credentials, Secret},
-    domain::{Batch, Memory, Outcome, Pass, PassMode},
+    domain::{Aspect, Batch, Memory, Outcome, Pass, PassMode},
     net::Clock,
     sources::{Parcel, Source, Told, Verdict},
 };
@@ -390,4 +390,71 @@ async fn slow_what_a_broker_lacks_is_said_and_what_cannot_be_read_is_set_aside()
         "{}",
         pass.error
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_a_fresh_snapshot_has_the_type_that_the_cloud_shows_of_its_volume() {
+    let (rabbit, names) = (Rabbit::start().await, names().await);
+    let mut service = rabbit.publisher().await;
+    service.exchange("openstack").await;
+    let mut north = reader(&names, rabbit.port, "plimsoll.north", |_| {});
+    complete(&mut north).await;
+
+    let (snapshot, of) = first("snapshot.create.end");
+    let volume = of["volume_id"].as_str().unwrap();
+    let (told, _) = first("volume.create.end");
+    let types: Value = serde_json::from_str(&recorded("cinder/types.json")).unwrap();
+    let shown = type_of(volume);
+    let before = types["volume_types"].as_array().unwrap().iter();
+    let before = before
+        .map(|t| (t["id"].clone(), t["name"].as_str().unwrap().to_owned()))
+        .find(|(_, name)| *name != shown)
+        .unwrap();
+    let now = Clock::System.now();
+    for (message, ago, id) in [
+        (&told, 180, "volume_id"),
+        (&snapshot, 120, "snapshot_id"),
+        (&snapshot, 0, "snapshot_id"),
+    ] {
+        let sent = changed(message, |m| {
+            m["timestamp"] = json!(now.plus_seconds(-ago).to_string());
+            let payload = m["payload"].as_object_mut().unwrap();
+            payload.insert("volume_type".to_owned(), before.0.clone());
+            payload.insert("volume_id".to_owned(), json!(volume));
+            if id == "snapshot_id" {
+                payload.insert(id.to_owned(), json!(format!("made {ago} s ago")));
+            }
+        });
+        service
+            .publish("openstack", "notifications.info", &sent)
+            .await;
+    }
+    service.confirmed().await;
+    let batches = complete(&mut north).await;
+    let type_of = |id: &str| {
+        let mut facts = batches.iter().flat_map(|b| &b.facts);
+        let size = facts.find(|f| f.key.resource == id && f.aspect == Aspect::Flavor);
+        size.unwrap().value.known().unwrap().label.clone()
+    };
+    // Of one that was made long ago, the messages before it know better.
+    assert_eq!(type_of("made 120 s ago"), before.1);
+    assert_eq!(type_of("made 0 s ago"), shown);
+}
+
+/// The first recorded message of a kind, and its payload.
+fn first(event: &str) -> (Value, Value) {
+    let of_kind = stream().into_iter().find_map(|m| {
+        let inner: Value = serde_json::from_str(m.body["oslo.message"].as_str()?).ok()?;
+        (inner["event_type"] == event).then(|| (m.body, inner["payload"].clone()))
+    });
+    of_kind.unwrap()
+}
+
+/// A recorded message with something else in it.
+fn changed(body: &Value, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut body = body.clone();
+    let mut inner: Value = serde_json::from_str(body["oslo.message"].as_str().unwrap()).unwrap();
+    change(&mut inner);
+    body["oslo.message"] = json!(inner.to_string());
+    serde_json::to_vec(&body).unwrap()
 }

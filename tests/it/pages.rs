@@ -367,6 +367,36 @@ fn page_metrics_usage_export_and_truth_agree_while_it_runs_and_it_ends_cleanly()
 }
 
 #[test]
+fn what_was_read_before_the_stop_is_in_the_store_after_it() {
+    let (cloud, dir) = (Cloud::start(), tempfile::tempdir().unwrap());
+    let p = plimsoll(&cloud, dir.path());
+    let config = dir.path().join("plimsoll.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    // Passes end all the time, and often one is not delivered yet.
+    std::fs::write(&config, text.replace("interval: 1m", "interval: 1s")).unwrap();
+    let run = Running::start(&p);
+    run.wait("readiness", FIRST_USAGE_MAX, || {
+        let body = run.get("/readyz", "").1;
+        let read = body.matches("last complete pass").count();
+        (read == LISTS).then_some(()).ok_or(body)
+    });
+    run.wait("a batch in the spool", FIRST_USAGE_MAX, || {
+        let page = run.get("/metrics", "").1;
+        let empty = page.contains("\nplimsoll_spool_batches 0\n");
+        (!empty).then_some(()).ok_or(page)
+    });
+    let (_, code) = run.end();
+    assert_eq!(code, Some(0));
+    let below = |dir: std::path::PathBuf| std::fs::read_dir(dir).into_iter().flatten();
+    let left: Vec<_> = below(p.data().join("spool"))
+        .flat_map(|lane| below(lane.unwrap().path()))
+        .map(|e| e.unwrap().path())
+        .filter(|f| f.extension().is_some_and(|e| e == "batch"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_named_before_anything_is_started() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();

@@ -4,7 +4,7 @@
 //! An object's versions only grow, so what is no newer than what is known is nothing new: pages, events and repetitions may come in any order.
 //!
 //! # Memory usage
-//! About 300 bytes for each object, whatever its size in the API: digests stand for what it showed.
+//! Each object takes the same room, whatever its size in the API: digests stand for what it showed.
 
 use super::{super::run::Draft, thing::Thing};
 use crate::domain::{

@@ -6,7 +6,7 @@
 //! within known bounds, and what came *and* went meanwhile nobody can tell, so the time is noted as one in which the list was not watched.
 //!
 //! # Memory usage
-//! About 300 bytes for each object; a page of a list while it is read.
+//! A digest for each object; a page of a list while it is read.
 
 mod absence;
 mod book;

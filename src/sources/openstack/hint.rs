@@ -6,7 +6,10 @@ use super::service::Service;
 pub(super) fn of(service: Service, path: &str, status: u16) -> String {
     match status {
         401 => "the token is refused even right after logging in; do all services share one Keystone, and are the clocks right?".to_owned(),
-        403 => format!("the account needs {}", policy(service, path)),
+        403 => format!(
+            "the account needs {}; deploy/openstack-policy gives an account no more than that",
+            policy(service, path)
+        ),
         404 => "the address in the catalogue may be wrong, or the thing is gone".to_owned(),
         406 => "the service no longer speaks the negotiated microversion; the next pass negotiates anew".to_owned(),
         429 => "the cloud limits our rate; lower `concurrency` or raise `interval_s`".to_owned(),

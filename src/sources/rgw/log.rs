@@ -4,7 +4,7 @@
 //! forgets nothing by itself. A counter that shows less than before was trimmed and counts anew; the fold makes the sum, from what every reading showed.
 //!
 //! # Memory usage
-//! About 300 bytes for each counter of the hours that are not final: those of two hours at most, once caught up.
+//! The counters of the hours that are not final: those of two hours at most, once caught up.
 
 use super::{
     Zone,

@@ -1,9 +1,9 @@
 //! What other lists told, for items that only name it; and the parts that items are made of.
 
 pub(in super::super) use super::super::super::item::{Item, label};
-use crate::domain::{Aspect, Known, Memory, Value, fact::kind};
+use crate::domain::{Aspect, Known, Memory, Ts, Value, fact::kind};
 use regex::Regex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What other lists of the service told, for items that only name it, and what the configuration says of it.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +12,8 @@ pub(in super::super) struct Context {
     pub(super) own_project: String,
     /// What was read so far shows that nothing is hidden from the account.
     pub(super) sees_all: bool,
-    /// Lists of the same reading that are complete.
-    pub(super) complete: BTreeSet<&'static str>,
+    /// The volumes are known as they were then.
+    pub(in super::super) volumes_known: Option<Ts>,
     /// Volume types by volume id.
     pub(in super::super) volume_types: BTreeMap<String, String>,
     /// Networks by id.
@@ -31,12 +31,17 @@ pub(in super::super) struct Context {
 impl Context {
     /// Notes what is remembered now.
     pub(in super::super) fn note(&mut self, memory: &Memory) {
-        let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
-        self.volume_types.extend(volumes.filter_map(|(id, known)| {
-            let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
-            Some((id.clone(), size.label.clone()))
-        }));
+        self.volume_types.extend(volume_types(memory));
     }
+}
+
+/// The types of remembered volumes, by volume id.
+pub(in super::super) fn volume_types(memory: &Memory) -> impl Iterator<Item = (String, String)> {
+    let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
+    volumes.filter_map(|(id, known)| {
+        let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
+        Some((id.clone(), size.label.clone()))
+    })
 }
 
 /// A network: its name, and whether its addresses are public.

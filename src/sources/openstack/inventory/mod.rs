@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     config,
-    domain::{Memory, Outcome, Pass, PassMode},
+    domain::{Memory, Outcome, Pass, PassMode, Ts},
     net::{Clock, Tally},
 };
 use item::{Context, Item};
@@ -304,6 +304,7 @@ impl Inventory {
         let mut context = self.settings.clone();
         context.own_project.clone_from(&login.project);
         context.note(&self.memory);
+        context.volumes_known = self.volumes_known();
         // Requests for names are counted with the first list.
         let mut tally = Tally::default();
         let named = self.names(&mut context, &tally).await;
@@ -318,11 +319,15 @@ impl Inventory {
             };
             let pass = finish(&mut self.memory, run, result).await;
             if pass.outcome == Outcome::Complete {
-                context.complete.insert(list.name);
+                context.volumes_known = self.volumes_known();
             }
             passes.push(pass);
         }
         passes
+    }
+
+    fn volumes_known(&self) -> Option<Ts> {
+        self.memory.watermarks.get(volume::VOLUMES.name).copied()
     }
 
     async fn failed(&mut self, e: &SourceError, out: &Out) -> Vec<Pass> {

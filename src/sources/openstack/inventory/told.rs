@@ -3,7 +3,7 @@
 use super::{Names, network::NETWORKS};
 pub(in super::super) use super::{
     image::Image,
-    item::{Context, capacity, label, size},
+    item::{Context, capacity, label, size, volume_types},
     network::{FloatingIp, Port, Router},
     volume::settled,
 };

@@ -21,7 +21,7 @@ pub(super) const OFFER: Offer = Offer {
     probe: Probe::Get("/os-services"),
 };
 
-const VOLUMES: List = List {
+pub(super) const VOLUMES: List = List {
     name: "volumes",
     kind: kind::VOLUME,
     origin: Origin::Pages(Pages {
@@ -159,13 +159,18 @@ struct Snapshot {
 impl Snapshot {
     fn read(body: &str, context: &Context) -> Result<Item, String> {
         let w: Self = serde_json::from_str(body).map_err(|e| e.to_string())?;
-        // A snapshot is stored where its volume is. While the volumes could not all be read it has no size yet, rather than one of a wrong type.
-        let of_type = w
-            .volume_id
-            .as_ref()
-            .and_then(|v| context.volume_types.get(v))
-            .map(String::as_str)
-            .or_else(|| context.complete.contains(VOLUMES.name).then_some(""));
+        // A snapshot is stored where its volume is. While the volumes could not all be read, or were read before it was made (its volume may have been moved in
+        // between), it has no size yet, rather than one of a wrong type. Both times are cut to the second.
+        let knows_volume = context
+            .volumes_known
+            .is_some_and(|known| w.created_at.second() < known.second());
+        let of_type = knows_volume.then(|| {
+            let of = w
+                .volume_id
+                .as_ref()
+                .and_then(|v| context.volume_types.get(v));
+            of.map_or("", String::as_str)
+        });
         let shown = [
             settled(&w.status).map(|s| (Aspect::State, Value::label(s))),
             of_type.map(|t| capacity(w.size, t)).transpose()?,

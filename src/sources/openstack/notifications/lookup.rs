@@ -11,7 +11,7 @@ use super::{
     message::Message,
 };
 use crate::{
-    domain::{Aspect, Memory, fact::kind},
+    domain::{Memory, Ts},
     net::Tally,
 };
 use serde::Deserialize;
@@ -23,6 +23,8 @@ use std::{
 
 /// Volumes remembered for their snapshots; the cloud is asked again for those that were forgotten.
 const VOLUMES_MAX: usize = 50_000;
+/// A message of a snapshot is fresh for so long, in seconds: what the cloud then says of its volume is what it was when the snapshot was made.
+const FRESH_S: i64 = 60;
 /// The public networks are listed again after so long.
 const NETWORKS_FOR: Duration = Duration::from_secs(300);
 
@@ -49,11 +51,7 @@ impl Lookup {
 
     /// Notes what is remembered of volumes.
     pub(super) fn note(&mut self, memory: &Memory) {
-        let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
-        self.volumes.extend(volumes.filter_map(|(id, known)| {
-            let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
-            Some((id.clone(), size.label.clone()))
-        }));
+        self.volumes.extend(told::volume_types(memory));
     }
 
     /// The name of a volume type.
@@ -71,13 +69,15 @@ impl Lookup {
         &self.networks
     }
 
-    /// Looks up what a message names and is not known yet. In the order of the messages: a snapshot is of the type that its volume had then.
+    /// Looks up what a message names and is not known yet. In the order of the messages, a snapshot is of the type that its volume had then; but Cinder tells of
+    /// a volume that was moved a second after it lets snapshots be made of it, so while a snapshot is fresh at `now` the cloud is asked.
     ///
     /// # Errors
     /// When the cloud cannot be asked: then the message is to wait.
     pub(super) async fn prepare(
         &mut self,
         m: &Message,
+        now: Ts,
         session: &Session,
         tally: &Tally,
     ) -> Result<(), SourceError> {
@@ -90,9 +90,17 @@ impl Lookup {
                 self.note_volume(m);
             }
             "snapshot" => {
-                if let Some(volume) = text("volume_id").filter(|v| !self.volumes.contains_key(*v)) {
-                    let name = type_of(volume, session, tally).await?;
-                    self.remember(volume.to_owned(), name);
+                let fresh = m.event_type == "snapshot.create.end"
+                    && (now.second() - m.timestamp.second()).abs() < FRESH_S;
+                if let Some(volume) = text("volume_id")
+                    && (fresh || !self.volumes.contains_key(volume))
+                {
+                    match type_of(volume, session, tally).await? {
+                        Some(name) => self.remember(volume.to_owned(), name),
+                        // Deleted since: what messages told of it is all there is.
+                        None if self.volumes.contains_key(volume) => {}
+                        None => self.remember(volume.to_owned(), String::new()),
+                    }
                 }
             }
             "floatingip" | "port" | "router" => self.know_networks(session, tally).await?,
@@ -191,8 +199,12 @@ async fn named(
     Ok(all)
 }
 
-/// The type of a volume that no message told of.
-async fn type_of(volume: &str, session: &Session, tally: &Tally) -> Result<String, SourceError> {
+/// The type of a volume as the cloud says; `None` where there is no such volume.
+async fn type_of(
+    volume: &str,
+    session: &Session,
+    tally: &Tally,
+) -> Result<Option<String>, SourceError> {
     #[derive(Deserialize)]
     struct Shown {
         volume: One,
@@ -205,11 +217,11 @@ async fn type_of(volume: &str, session: &Session, tally: &Tally) -> Result<Strin
         .get(Service::Volume, &format!("/volumes/{volume}"), tally)
         .await
     {
-        Err(e) if e.status() == Some(404) => Ok(String::new()),
+        Err(e) if e.status() == Some(404) => Ok(None),
         Err(e) => Err(e),
         Ok(reply) => {
             let shown: Shown = reply.json("a volume")?;
-            Ok(shown.volume.volume_type.unwrap_or_default())
+            Ok(Some(shown.volume.volume_type.unwrap_or_default()))
         }
     }
 }

@@ -240,7 +240,10 @@ impl Notifications {
                 Err(why) => Err(why.clone()),
                 Ok(m) if !self.is_wanted(m) => Ok(None),
                 Ok(m) => {
-                    self.lookup.prepare(m, &self.session, &run.tally).await?;
+                    let now = self.clock.now();
+                    self.lookup
+                        .prepare(m, now, &self.session, &run.tally)
+                        .await?;
                     facts::told(m, &self.lookup, &self.gpu_alias).map(|t| t.map(|t| (t, m)))
                 }
             };

@@ -95,6 +95,7 @@ fn of_what_is_read_by_whole_lists() {
             .collect();
     let mut context = lookup().networks().clone();
     context.volume_types = types;
+    context.volumes_known = Some(crate::domain::Ts::MAX);
     for (list, kind, file, key) in [
         (
             "volumes",
