@@ -183,6 +183,10 @@ pub mod attr {
     pub const BALANCER: &str = "load_balancer";
     /// What tells an object from another of the same name.
     pub const UID: &str = "uid";
+    /// Of the state of an RBD image that counts elsewhere: there where it is in the trash.
+    pub const TRASH: &str = "trash";
+    /// Of a Cinder volume: the id that what stores it is named after, where that is not its own.
+    pub const NAME_ID: &str = "name_id";
 }
 
 impl Aspect {

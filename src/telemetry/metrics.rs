@@ -1,5 +1,6 @@
 //! The program's own metrics: every name once, in OpenMetrics text. The names are a contract with dashboards and alerts.
 
+use super::ghosts::Ghosts;
 use crate::domain::{Fact, Outcome, Pass, Ts, invariant::Invariant};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -101,6 +102,8 @@ pub struct Metrics {
     http_requests: Family<OfRequest, Counter>,
     slo_events: Family<OfSloEvents, Counter>,
     slo_objective: Family<OfSlo, Gauge<f64, AtomicU64>>,
+    /// Images that are no volume's.
+    pub ghosts: Ghosts,
     /// By source and list: how the latest pass ended, and the latest watermark.
     latest: Mutex<BTreeMap<String, BTreeMap<String, Latest>>>,
 }
@@ -143,6 +146,7 @@ impl Metrics {
             http_requests: Family::default(),
             slo_events: Family::default(),
             slo_objective: Family::default(),
+            ghosts: Ghosts::default(),
             latest: Mutex::default(),
         };
         for invariant in Invariant::ALL {
@@ -235,6 +239,7 @@ impl Metrics {
             "Requests answered, by route and status",
             self.http_requests.clone(),
         );
+        self.ghosts.register(r);
         self
     }
 

@@ -88,6 +88,7 @@ pub(super) fn rules(config: &Config) -> (Group, Vec<Test>) {
     sources(&mut made);
     stale(&mut made, config);
     usage(&mut made);
+    storage(&mut made);
     let group = Group {
         name: "plimsoll-metering".to_owned(),
         rules: made.rules,
@@ -369,6 +370,31 @@ fn usage(made: &mut Made) {
             quiet_at: &[17],
             labels: &[("source", "a")],
             value: "1",
+        }],
+    );
+}
+
+/// Whether what is stored is anybody's.
+fn storage(made: &mut Made) {
+    made.alert(
+        "PlimsollStorageGhosts",
+        Severity::Ticket,
+        24 * 60,
+        "plimsoll_storage_ghosts > 0",
+        [
+            "Images of {{ $labels.source }} are no volume's: {{ $labels.cause }}",
+            "For a day {{ $value }} images and more were named after Cinder volumes and were no volume's. They hold space that nobody pays for.",
+        ],
+        &[Shown {
+            name: "three from 3 m on; of another cause one for twenty hours, while a volume moves",
+            series: &[
+                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_deleted\"}", "0x2 3x1500"),
+                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_unknown\"}", "1x1200 0x300"),
+            ],
+            fires_at: &[1443, 1500],
+            quiet_at: &[2, 1442],
+            labels: &[("source", "a"), ("cause", "volume_deleted")],
+            value: "3",
         }],
     );
 }

@@ -26,8 +26,10 @@ pub struct Image {
     pub snapshots: i64,
     /// True in the trash.
     pub trash: bool,
-    /// Since when it is known to be there.
+    /// Since when it is known to be there as it is: by this name, in the trash or out of it.
     pub since: Ts,
+    /// When it ended; `None` while it is there.
+    pub ended: Option<Ts>,
 }
 
 /// A Cinder volume, as it is known.
@@ -37,6 +39,8 @@ pub struct Volume {
     pub id: String,
     /// What its image is named after: its id, or that of the volume whose place it took when it was moved.
     pub image_id: String,
+    /// Since when that is known.
+    pub image_since: Ts,
     /// The name people gave it.
     pub name: String,
     /// Its volume type.
@@ -47,7 +51,7 @@ pub struct Volume {
     pub bytes: Option<i64>,
     /// Its state, as seen last.
     pub state: String,
-    /// Since when it is known to be there.
+    /// Since when it is known to be there, made.
     pub since: Ts,
     /// When it ended; `None` while it is there.
     pub ended: Option<Ts>,
@@ -91,7 +95,7 @@ impl Sum {
     }
 }
 
-/// What became of an image in the comparison. Each image is in one.
+/// What became of an image in the comparison. Each image that is there is in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageSide {
@@ -99,29 +103,75 @@ pub enum ImageSide {
     Matched,
     /// Named after a volume, and no volume's that is there.
     Ghost,
-    /// Too young, or its volume gone too recently, for the other list to have told of it.
+    /// Nobody knows yet: a list that may tell of its volume, or of its own end, was not read since.
     Unsettled,
     /// Not named after a volume: Glance's, Nova's, ceph-csi's, a person's.
     Other,
 }
 
+impl ImageSide {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Matched, Self::Ghost, Self::Unsettled, Self::Other];
+
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Matched => "images of volumes",
+            Self::Ghost => "images that are no volume's",
+            Self::Unsettled => "images, not known yet",
+            Self::Other => "images with other names",
+        }
+    }
+}
+
 /// What became of a volume. Each volume that is there is in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VolumeSide {
     /// Its image is there.
     Matched,
     /// Its image is not, though that of another volume of its type is.
     Missing,
-    /// Too young, or being made.
+    /// Nobody knows yet: too young, or an image of its may have been made or removed since the lists were read. In error, it may never have had one.
     Unsettled,
     /// No volume of its type has an image here: another store keeps it.
     Elsewhere,
 }
 
+impl VolumeSide {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [
+        Self::Matched,
+        Self::Missing,
+        Self::Unsettled,
+        Self::Elsewhere,
+    ];
+
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Matched => "volumes with an image",
+            Self::Missing => "volumes without an image",
+            Self::Unsettled => "volumes, not known yet",
+            Self::Elsewhere => "volumes of types kept elsewhere",
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Missing => "missing",
+            Self::Unsettled => "unsettled",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
 /// Why an image is a ghost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     /// Its volume was deleted, as Cinder's list tells.
     VolumeDeleted,
@@ -129,11 +179,18 @@ pub enum Cause {
     VolumeUnknown,
     /// Its volume is there, but this is in the trash, or was renamed as deleted.
     SetAside,
+    /// Its volume is there, and has moved to another image.
+    MovedAway,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::VolumeDeleted, Self::VolumeUnknown, Self::SetAside];
+    pub const ALL: [Self; 4] = [
+        Self::VolumeDeleted,
+        Self::VolumeUnknown,
+        Self::SetAside,
+        Self::MovedAway,
+    ];
 
     /// The word in metrics and JSON.
     #[must_use]
@@ -142,6 +199,7 @@ impl Cause {
             Self::VolumeDeleted => "volume_deleted",
             Self::VolumeUnknown => "volume_unknown",
             Self::SetAside => "set_aside",
+            Self::MovedAway => "moved_away",
         }
     }
 
@@ -150,8 +208,9 @@ impl Cause {
     pub const fn words(self) -> &'static str {
         match self {
             Self::VolumeDeleted => "its volume was deleted",
-            Self::VolumeUnknown => "no such volume is known",
-            Self::SetAside => "set aside beside its volume",
+            Self::VolumeUnknown => "no such volume is known, or one is being moved there",
+            Self::SetAside => "set aside while its volume is there",
+            Self::MovedAway => "its volume has moved to another image",
         }
     }
 }
@@ -169,13 +228,38 @@ pub struct Ghost {
     pub volume: Option<Volume>,
 }
 
-/// How far the two lists are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the lists are known. What is missing from one of two lists is proven by a moment that both of them reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// That of images; of several clusters the one that is behind.
-    pub images: Ts,
+    /// That of images, by source; `None` before the first complete one.
+    pub images: BTreeMap<String, Option<Ts>>,
     /// That of volumes.
-    pub volumes: Ts,
+    pub volumes: Option<Ts>,
+}
+
+impl Reach {
+    /// True once every list was read completely.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.volumes.is_some() && self.images.values().all(Option::is_some)
+    }
+
+    /// That of the images of one source.
+    fn of(&self, source: &str) -> Ts {
+        let of = self.images.get(source).copied().flatten();
+        of.unwrap_or(Ts::MIN)
+    }
+
+    fn of_volumes(&self) -> Ts {
+        self.volumes.unwrap_or(Ts::MIN)
+    }
+
+    /// That of all lists together: of the one that is behind.
+    #[must_use]
+    pub fn both(&self) -> Ts {
+        let images = self.images.keys().map(|source| self.of(source));
+        images.min().unwrap_or(Ts::MIN).min(self.of_volumes())
+    }
 }
 
 /// The comparison.
@@ -189,6 +273,8 @@ pub struct Compared {
     pub ghosts: Vec<Ghost>,
     /// Volumes without an image, the largest first.
     pub missing: Vec<Volume>,
+    /// What a pool keeps, by source and pool: types of volumes, each with its zone.
+    pub kept: BTreeMap<(String, String), BTreeSet<(String, String)>>,
 }
 
 impl Compared {
@@ -220,95 +306,151 @@ pub fn volume_of(name: &str) -> Option<(&str, bool)> {
     (is_id && (after.is_empty() || deleted)).then_some((id, deleted))
 }
 
-/// Compares all images of the clusters that keep a Cinder's volumes with the volumes of that Cinder, those that ended included.
+/// Compares all images of the clusters that keep a Cinder's volumes with the volumes of that Cinder; those that ended included, on both sides.
 #[must_use]
-pub fn compare(images: &[Image], volumes: &[Volume], reach: Reach) -> Compared {
-    // One that is there before one that is gone; of those gone the latest. The id decides between equals, so that no order of lists does.
-    let mut known: BTreeMap<&str, &Volume> = BTreeMap::new();
-    let later = |v: &Volume| (v.ended.unwrap_or(Ts::MAX), v.id.clone());
-    for v in volumes {
-        for id in [v.id.as_str(), v.image_id.as_str()] {
-            let place = known.entry(id).or_insert(v);
-            if later(v) > later(place) {
-                *place = v;
-            }
-        }
-    }
+pub fn compare(images: &[Image], volumes: &[Volume], reach: &Reach) -> Compared {
+    let known = Known::of(volumes);
     let mut all = Compared::default();
     let mut held: BTreeSet<&str> = BTreeSet::new();
+    let mut without: BTreeMap<&str, Ts> = BTreeMap::new();
     for image in images {
-        let (side, ghost) = judge(image, &known, reach);
-        all.images
-            .entry(side)
-            .or_default()
-            .add(image.provisioned_bytes, image.used_bytes);
-        all.ghosts.extend(ghost);
-        if let (ImageSide::Matched, Some(v)) = (side, named(image, &known)) {
-            held.insert(&v.id);
+        let verdict = judge(image, &known, reach);
+        if let (Some(volume), false) = (verdict.volume, verdict.holds) {
+            // So long as this was its image, it had one.
+            let until = image.ended.unwrap_or(image.since);
+            let latest = without.entry(&volume.id).or_insert(until);
+            *latest = until.max(*latest);
+        }
+        if image.ended.is_some() {
+            continue;
+        }
+        let sum = all.images.entry(verdict.side).or_default();
+        sum.add(image.provisioned_bytes, image.used_bytes);
+        if let (Some(volume), true) = (verdict.volume, verdict.holds) {
+            held.insert(&volume.id);
+            let pool = (image.source.clone(), image.pool.clone());
+            let of = (volume.volume_type.clone(), volume.zone.clone());
+            all.kept.entry(pool).or_default().insert(of);
+        }
+        if let (ImageSide::Ghost, Some((cause, since))) = (verdict.side, verdict.cause) {
+            all.ghosts.push(Ghost {
+                image: image.clone(),
+                cause,
+                since,
+                volume: verdict.volume.cloned(),
+            });
         }
     }
-    judge_volumes(volumes, &held, reach, &mut all);
+    judge_volumes(volumes, &held, &without, reach, &mut all);
     all.ghosts.sort_by(|a, b| {
         let size = |g: &Ghost| g.image.provisioned_bytes.unwrap_or(0);
-        size(b)
-            .cmp(&size(a))
-            .then_with(|| a.image.resource.cmp(&b.image.resource))
+        let name = |g: &Ghost| (g.image.source.clone(), g.image.resource.clone());
+        size(b).cmp(&size(a)).then_with(|| name(a).cmp(&name(b)))
     });
     all.missing
         .sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.id.cmp(&b.id)));
     all
 }
 
-fn named<'a>(image: &Image, known: &BTreeMap<&str, &'a Volume>) -> Option<&'a Volume> {
-    known.get(volume_of(&image.name)?.0).copied()
+/// Volumes by what images are named after.
+struct Known<'a> {
+    /// By the id that their image has now. One that is there before one that is gone; of those gone the latest.
+    by_image: BTreeMap<&'a str, &'a Volume>,
+    /// Those that have moved to another image, by their own id.
+    moved: BTreeMap<&'a str, &'a Volume>,
 }
 
-fn judge(
-    image: &Image,
-    known: &BTreeMap<&str, &Volume>,
-    reach: Reach,
-) -> (ImageSide, Option<Ghost>) {
-    let Some((id, deleted)) = volume_of(&image.name) else {
-        return (ImageSide::Other, None);
-    };
-    let volume = known.get(id).copied();
-    let set_aside = deleted || image.trash;
-    let (cause, since, settled) = match volume.map(|v| v.ended) {
-        Some(None) if !set_aside => return (ImageSide::Matched, None),
-        Some(None) => (Cause::SetAside, image.since, true),
-        Some(Some(ended)) => {
-            let seen_since = ended.plus_seconds(MARGIN_S) <= reach.images;
-            (Cause::VolumeDeleted, ended.max(image.since), seen_since)
+impl<'a> Known<'a> {
+    fn of(volumes: &'a [Volume]) -> Self {
+        // The id decides between equals, so that no order of lists does.
+        let later = |v: &Volume| (v.ended.unwrap_or(Ts::MAX), v.id.clone());
+        let mut by_image: BTreeMap<&str, &Volume> = BTreeMap::new();
+        let mut moved = BTreeMap::new();
+        for v in volumes {
+            let place = by_image.entry(&v.image_id).or_insert(v);
+            if later(v) > later(place) {
+                *place = v;
+            }
+            if v.id != v.image_id {
+                moved.insert(v.id.as_str(), v);
+            }
         }
-        None => {
-            let listed_since = image.since.plus_seconds(MARGIN_S) <= reach.volumes;
-            (Cause::VolumeUnknown, image.since, listed_since)
-        }
-    };
-    if !settled {
-        return (ImageSide::Unsettled, None);
+        Self { by_image, moved }
     }
-    let ghost = Ghost {
-        image: image.clone(),
-        cause,
-        since,
-        volume: volume.cloned(),
-    };
-    (ImageSide::Ghost, Some(ghost))
 }
 
-fn judge_volumes(volumes: &[Volume], held: &BTreeSet<&str>, reach: Reach, all: &mut Compared) {
+struct Verdict<'a> {
+    side: ImageSide,
+    /// The volume that it is named after.
+    volume: Option<&'a Volume>,
+    /// True of the image that a volume which is there has.
+    holds: bool,
+    /// Why it is a ghost, or would be one.
+    cause: Option<(Cause, Ts)>,
+}
+
+fn judge<'a>(image: &Image, known: &Known<'a>, reach: &Reach) -> Verdict<'a> {
+    let mut verdict = Verdict {
+        side: ImageSide::Other,
+        volume: None,
+        holds: false,
+        cause: None,
+    };
+    let Some((id, deleted)) = volume_of(&image.name) else {
+        return verdict;
+    };
+    let (by_image, moved) = (known.by_image.get(id), known.moved.get(id));
+    let volume = by_image.or(moved).copied();
+    verdict.volume = volume;
+    let (images, volumes) = (reach.of(&image.source), reach.of_volumes());
+    // Up to here both lists tell; an end, and a new place, are told once and for all.
+    let (both, since) = (images.min(volumes), image.since);
+    let (cause, since, by) = match volume {
+        Some(v) if v.ended.is_none() && by_image.is_none() => {
+            (Cause::MovedAway, v.image_since.max(since), images)
+        }
+        Some(v) => match v.ended {
+            Some(ended) => (Cause::VolumeDeleted, ended.max(since), images),
+            None if deleted || image.trash => (Cause::SetAside, since, both),
+            None => {
+                verdict.side = ImageSide::Matched;
+                verdict.holds = image.ended.is_none();
+                return verdict;
+            }
+        },
+        None => (Cause::VolumeUnknown, since, both),
+    };
+    let settled = since.plus_seconds(MARGIN_S) <= by;
+    verdict.side = [ImageSide::Unsettled, ImageSide::Ghost][usize::from(settled)];
+    verdict.cause = Some((cause, since));
+    verdict
+}
+
+/// `without`: since when volumes have been without an image that they had.
+fn judge_volumes(
+    volumes: &[Volume],
+    held: &BTreeSet<&str>,
+    without: &BTreeMap<&str, Ts>,
+    reach: &Reach,
+    all: &mut Compared,
+) {
     let there = || volumes.iter().filter(|v| v.ended.is_none());
     let kept_here: BTreeSet<&str> = there()
         .filter(|v| held.contains(v.id.as_str()))
         .map(|v| v.volume_type.as_str())
         .collect();
+    let both = reach.both();
     for v in there() {
+        let since = without
+            .get(v.id.as_str())
+            .map_or(v.since, |t| v.since.max(*t));
         let side = if held.contains(v.id.as_str()) {
             VolumeSide::Matched
         } else if !kept_here.contains(v.volume_type.as_str()) {
             VolumeSide::Elsewhere
-        } else if v.state == "creating" || v.since.plus_seconds(MARGIN_S) > reach.images {
+        } else if matches!(v.state.as_str(), "creating" | "error")
+            || since.max(v.image_since).plus_seconds(MARGIN_S) > both
+        {
             VolumeSide::Unsettled
         } else {
             all.missing.push(v.clone());

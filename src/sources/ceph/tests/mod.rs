@@ -184,6 +184,17 @@ async fn what_openstack_meters_is_shown_and_not_counted() {
         states(&facts, kind::RBD_IMAGE),
         BTreeMap::from([("active".into(), 2), ("elsewhere".into(), 10)])
     );
+    let in_trash = |f: &&Fact| {
+        f.value
+            .known()
+            .is_some_and(|k| k.attrs.contains_key("trash"))
+    };
+    let trash: Vec<&str> = facts
+        .iter()
+        .filter(in_trash)
+        .map(|f| f.key.resource.as_str())
+        .collect();
+    assert_eq!(trash, [TRASHED]);
     let (_, facts) = collect(&mut cluster.reader(Part::CephFs)).await;
     assert_eq!(
         states(&facts, kind::SUBVOLUME),
