@@ -160,6 +160,7 @@ fn filled() -> Metrics {
         cursor: String::new(),
     });
     m.unexplained("a", 1);
+    m.ghosts.set("a", "volume_deleted", 1, 1);
     m.slo_events("server-boot", "acme", 1, 0);
     m.slo_objective("server-boot", "acme", (99, 100));
     m.unobserved("a", 1);
