@@ -209,6 +209,38 @@ fn sources(made: &mut Made) {
         ],
     );
     made.alert(
+        "PlimsollSamplesUnread",
+        Severity::Ticket,
+        0,
+        "increase(plimsoll_samples_total{outcome=\"unread\"}[1h]) > 0\nor (plimsoll_samples_total{outcome=\"unread\"} > 0 unless plimsoll_samples_total offset 1h)",
+        [
+            "Samples of {{ $labels.source }} tell no value",
+            "Within an hour samples of metrics that are metered could not be read. What they would have counted is missing until they can.",
+        ],
+        &[
+            Shown {
+                name: "some at 10 m; an hour later it is over",
+                series: &[
+                    ("plimsoll_samples_total{source=\"a\",outcome=\"unread\"}", "0x9 2x80"),
+                    ("plimsoll_samples_total{source=\"a\",outcome=\"read\"}", "0+9x89"),
+                    ("plimsoll_samples_total{source=\"b\",outcome=\"unread\"}", "0x89"),
+                ],
+                fires_at: &[11, 60],
+                quiet_at: &[9, 75],
+                labels: &[("source", "a"), ("outcome", "unread")],
+                value: "",
+            },
+            Shown {
+                name: "the first pass of a process",
+                series: &[("plimsoll_samples_total{source=\"a\",outcome=\"unread\"}", "2x80")],
+                fires_at: &[0, 59],
+                quiet_at: &[61],
+                labels: &[("source", "a"), ("outcome", "unread")],
+                value: "",
+            },
+        ],
+    );
+    made.alert(
         "PlimsollClockSkew",
         Severity::Ticket,
         10,

@@ -109,7 +109,7 @@ fn volumes(report: &Report, cloud: &Cloud, zone: Tz) -> Markup {
             p {
                 "Volumes read to " (reached(cloud.reach.volumes, zone))
                 @for (cluster, to) in &cloud.reach.images { "; images of " (cluster) " to " (reached(*to, zone)) }
-                ". What a list may not have told yet is nobody's fault, and counts as not known yet."
+                ". What a list may not have told yet counts as not known yet."
             }
             div.scroll {
                 table.stack role="table" {
@@ -155,7 +155,7 @@ fn ghosts(report: &Report, cloud: &Cloud, zone: Tz) -> Markup {
     html! {
         h3 { "Images that are no volume's" }
         p {
-            "They hold space, and nobody pays for it. Look at each before you remove it: " code { ".deleted" } " are kept while a clone stands on them, and a volume that is being moved has no name there yet."
+            "They hold space, and nobody pays for it. Look at each before you remove it: " code { ".deleted" } " are kept while a clone stands on them, and where a volume is being moved to looks like one until it has arrived."
         }
         div.scroll {
             table.stack role="table" {
@@ -187,10 +187,11 @@ fn ghost(money: Option<&Money>, g: &Ghost, cost: &Cost, zone: Tz) -> Markup {
     let i = &g.image;
     html! {
         tr role="row" {
-            th.word role="rowheader" scope="row" { (i.name) div.id { (i.source) " " (i.resource) } }
-            td role="cell" data-label="Why" {
+            th role="rowheader" scope="row" { (i.name) div.id { (i.source) " " (i.resource) } }
+            td.why role="cell" data-label="Why" {
                 (g.cause.words()) @if i.trash { ", in the trash" }
                 @if let Some(v) = g.volume.as_ref().filter(|v| !v.name.is_empty()) { div.soft { (v.name) } }
+                @if !cost.why.is_empty() { div.unit { "no price: " (cost.why) } }
             }
             td role="cell" data-label="Since" { (time(g.since, zone)) }
             td.num role="cell" data-label="Size, GiB" { (maybe(i.provisioned_bytes.map(i128::from))) }
@@ -199,7 +200,7 @@ fn ghost(money: Option<&Money>, g: &Ghost, cost: &Cost, zone: Tz) -> Markup {
                 td.num role="cell" data-label={ "Cost, " (m.currency) } {
                     @match cost.amount {
                         Some(amount) => { (amount_of(amount, m)) div.unit { (cost.volume_type) } }
-                        None => span.soft { (cost.why) }
+                        None => span.soft { "–" }
                     }
                 }
             }
@@ -268,8 +269,9 @@ fn pool(p: &Stored, zone: Tz) -> Markup {
                 div.id { (p.source) ", read to " (time(p.pools_read_to, zone)) }
             }
             td role="cell" data-label="Counted" {
-                (group(&p.sum.count.to_string())) " " (p.counted.as_str())
+                (p.counted.as_str())
                 @if p.counted == Counted::Buckets { " of " (by.join(", ")) }
+                ": " (group(&p.sum.count.to_string()))
                 div.id { "read to " (time(p.counted_read_to, zone)) }
             }
             td.num role="cell" data-label="Stored, GiB" { (maybe(p.stored_bytes)) }

@@ -28,7 +28,7 @@ impl Counted {
     pub const fn may_hold(self) -> &'static [&'static str] {
         match self {
             Self::Images => &[
-                "`rbd du` counts whole objects (4 MiB by default) that were ever written to, whatever is in them: a pool may store less",
+                "rbd du counts whole objects (4 MiB by default) that were ever written to, whatever is in them: a pool may store less",
                 "it tells nothing of images in the trash, and nothing was read yet of those whose use is unknown",
                 "names, ids, object maps and journals of images",
                 "the two lists are read at different times, and what images use more rarely",

@@ -54,7 +54,10 @@ pub(super) async fn seed_cluster(store: &Store) {
         ("pgs", 9),
         ("pgs_clean", 8),
     ];
-    let (ghost, moved) = ("371ecd7b-27cd-4130-8722-9389571aa876", "bd9c66b3-ad3c-4d6d-9a3d-1fa7bc8960a9");
+    let (ghost, moved) = (
+        "371ecd7b-27cd-4130-8722-9389571aa876",
+        "bd9c66b3-ad3c-4d6d-9a3d-1fa7bc8960a9",
+    );
     let image = |id: &str, of: &str, attrs: &[(&str, &str)]| {
         let name = format!("volumes/volume-{of}");
         [
