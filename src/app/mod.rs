@@ -12,6 +12,7 @@ mod month;
 mod prices;
 mod pump;
 mod read;
+mod reconcile;
 mod refresh;
 mod run;
 mod slo;
@@ -197,6 +198,12 @@ async fn dispatch(args: Args) -> Result<u8> {
         } => {
             with_config(&global, async |c| {
                 corrections::diff(c, &month, &as_of, format).await
+            })
+            .await
+        }
+        Command::Reconcile { as_of, format } => {
+            with_config(&global, async |c| {
+                reconcile::reconcile(c, as_of, format).await
             })
             .await
         }

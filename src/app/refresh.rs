@@ -1,6 +1,6 @@
 //! Keeps what is derived fresh while plimsoll runs: the cached pieces behind the SQL views, and the gauges about usage.
 
-use super::{pump::Touched, run::Parts, slo::Counted};
+use super::{pump::Touched, reconcile::Watched, run::Parts, slo::Counted};
 use crate::{
     domain::{Period, ResourceKey},
     periods::usage::{self, Rules, UsageError},
@@ -36,6 +36,7 @@ pub(super) async fn refresh(
         let mut all = true;
         let mut waiting: BTreeSet<ResourceKey> = BTreeSet::new();
         let mut counted = Counted::default();
+        let mut watched = Watched::default();
         let mut gauges = tokio::time::interval(GAUGES_EVERY);
         loop {
             tokio::select! {
@@ -56,7 +57,7 @@ pub(super) async fn refresh(
                     }
                 }
                 _ = gauges.tick() => {
-                    if let Err(e) = measure(&parts, &rules, &mut counted).await {
+                    if let Err(e) = measure(&parts, &rules, &mut counted, &mut watched).await {
                         tracing::warn!(error = %e, "the gauges about usage are behind");
                     }
                 }
@@ -118,10 +119,16 @@ async fn rebuild(
     Ok(())
 }
 
-/// Advances the counters of objectives, and sets the gauges that need this month's usage.
-async fn measure(parts: &Parts, rules: &Rules, counted: &mut Counted) -> Result<(), UsageError> {
+/// Advances the counters of objectives, and sets the gauges that need this month's usage, or a comparison of lists.
+async fn measure(
+    parts: &Parts,
+    rules: &Rules,
+    counted: &mut Counted,
+    watched: &mut Watched,
+) -> Result<(), UsageError> {
     let now = parts.store.now().await?;
     counted.advance(parts, rules, now).await?;
+    watched.compare(parts, now).await?;
     let Some(month) = Period::containing(now, parts.config.meters.time_zone) else {
         return Ok(());
     };

@@ -269,6 +269,22 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "table")]
         format: BillFormat,
     },
+    /// Ceph against what is known of it: images that are no volume's, volumes without an image, and what pools store and nobody counts.
+    #[command(
+        after_help = "Compares volumes with the images of sources of kind `ceph` that name their `openstack`, images with their pools, and buckets with the \
+        pools of the `ceph` that their source names. See docs/metering-ceph.md.\n\n\
+        Exit code 1: nothing is linked so, or a list was never read completely, and what needs it is not told.\n\n\
+        Examples:\n  plimsoll reconcile\n  plimsoll reconcile --as-of 2026-11-01T06:00:00Z\n  \
+        plimsoll reconcile --format json | jq '.clouds[].ghosts[] | select(.cause == \"volume_deleted\")'"
+    )]
+    Reconcile {
+        /// From what was stored until then, by the book kept then; default: now.
+        #[arg(long, value_name = "TIME", value_parser = as_of)]
+        as_of: Option<Ts>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        format: BillFormat,
+    },
     /// Service level objectives: what they are, what is said of a month, what would have been alerted.
     #[command(
         after_help = "Examples:\n  plimsoll slo list\n  plimsoll slo report --month 2026-10 --tenant fjord-bank\n  plimsoll slo backtest --month 2026-10 --format json"

@@ -7,6 +7,7 @@ pub mod corrections;
 pub mod explain;
 pub mod prices;
 pub mod progress;
+pub mod reconcile;
 pub mod slo;
 pub mod usage;
 

@@ -116,10 +116,6 @@ pub enum StoreAt {
 }
 
 /// A source.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are few, and they are read once"
-)]
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An OpenStack region.

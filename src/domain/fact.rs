@@ -189,6 +189,10 @@ pub mod attr {
     pub const HOST_NETWORK: &str = "host_network";
     /// Of a pod that its kubelet made by itself: what the kubelet takes for its UID.
     pub const STATIC: &str = "static";
+    /// Of the state of an RBD image that counts elsewhere: there where it is in the trash.
+    pub const TRASH: &str = "trash";
+    /// Of a Cinder volume: the id that what stores it is named after, where that is not its own.
+    pub const NAME_ID: &str = "name_id";
 }
 
 impl Aspect {

@@ -1,12 +1,13 @@
 //! Where pages get their figures, and how they are kept for a moment so that reloads do not fold anew.
 
-use super::overview::{Overview, Reasons};
+use super::overview::Reasons;
 use crate::{
     config::Config,
     domain::{Period, Ts, bill::Rated, usage::Usage},
     periods::{
         differences::Differences,
         metered::{self, Dated},
+        reconcile::{self, Linked, Report},
         usage::{Rules, UsageError},
     },
     rating,
@@ -24,8 +25,8 @@ use tokio::sync::{Mutex, Semaphore};
 const KEEP: Duration = Duration::from_secs(5);
 /// The same for a month without usage: whoever has just started plimsoll reloads to see its first.
 const KEEP_EMPTY: Duration = Duration::from_millis(500);
-/// Months kept at once.
-const MONTHS_MAX: usize = 12;
+/// Months, or others of a kind, kept at once.
+const PAGES_MAX: usize = 12;
 /// Requests that may wait for a computation; more are told to come back.
 const WAITING_MAX: usize = 32;
 
@@ -37,6 +38,8 @@ pub trait Board: Send + Sync + 'static {
     fn lists(&self) -> BoxFuture<'_, Result<Vec<ListStatus>, String>>;
     /// A month's usage, as of now.
     fn month(&self, period: Period) -> BoxFuture<'_, Result<Figures, String>>;
+    /// What different lists say of the same storage, as of now.
+    fn reconciliation(&self) -> BoxFuture<'_, Result<Report, String>>;
 }
 
 /// What a month's page is made from.
@@ -109,6 +112,17 @@ impl Board for StoreBoard {
             })
         })
     }
+
+    fn reconciliation(&self) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async move {
+            let as_of = self.now().await?;
+            let (linked, book) = (Linked::of(&self.config), self.config.prices.as_ref());
+            let zone = self.config.meters.time_zone;
+            reconcile::reconcile(&self.store, &linked, book, as_of, zone)
+                .await
+                .map_err(|e| e.to_string())
+        })
+    }
 }
 
 /// Why there is no page.
@@ -120,20 +134,20 @@ pub(super) enum Trouble {
     Failed(String),
 }
 
-/// Pages' content by month, computed one at a time.
-pub(super) struct Kept {
-    pages: std::sync::Mutex<BTreeMap<String, Page>>,
+/// What pages show, by what was asked for, computed one at a time.
+pub(super) struct Kept<T> {
+    pages: std::sync::Mutex<BTreeMap<String, Page<T>>>,
     one: Mutex<()>,
     waiting: Arc<Semaphore>,
 }
 
-struct Page {
-    content: Arc<Overview>,
+struct Page<T> {
+    content: Arc<T>,
     made: Instant,
     keep: Duration,
 }
 
-impl Default for Kept {
+impl<T> Default for Kept<T> {
     fn default() -> Self {
         Self {
             pages: std::sync::Mutex::default(),
@@ -143,16 +157,16 @@ impl Default for Kept {
     }
 }
 
-impl Kept {
-    /// The month's content: the one kept, if it is young enough, else computed. The computation is a task of its own: a request that gives up
-    /// does not undo it, and the next one finds it done.
+impl<T: Send + Sync + 'static> Kept<T> {
+    /// What was asked for: the one kept, if it is young enough, else computed. The computation is a task of its own: a request that gives up does not undo
+    /// it, and the next one finds it done. `is_empty`: whether it is kept for a moment only.
     pub(super) async fn get(
         kept: &Arc<Self>,
-        board: Arc<dyn Board>,
-        config: Arc<Config>,
-        period: Period,
-    ) -> Result<Arc<Overview>, Trouble> {
-        if let Some(page) = kept.young(&period) {
+        asked: String,
+        is_empty: fn(&T) -> bool,
+        compute: impl Future<Output = Result<T, String>> + Send + 'static,
+    ) -> Result<Arc<T>, Trouble> {
+        if let Some(page) = kept.young(&asked) {
             return Ok(page);
         }
         let place = kept
@@ -160,51 +174,43 @@ impl Kept {
             .clone()
             .try_acquire_owned()
             .map_err(|_| Trouble::Busy)?;
-        let kept = kept.clone();
+        let (kept, what) = (kept.clone(), asked.clone());
         let task = tokio::spawn(async move {
             let _place = place;
             let _one = kept.one.lock().await;
-            if let Some(page) = kept.young(&period) {
+            if let Some(page) = kept.young(&asked) {
                 return Ok(page);
             }
             let begun = Instant::now();
-            let figures = board.month(period).await.map_err(Trouble::Failed)?;
-            let lists = board.lists().await.map_err(Trouble::Failed)?;
-            let content = Arc::new(Overview::build(&config, &period, figures, lists));
-            kept.keep(&period, content.clone(), begun.elapsed());
+            let content = Arc::new(compute.await.map_err(Trouble::Failed)?);
+            let least = if is_empty(&content) { KEEP_EMPTY } else { KEEP };
+            kept.keep(asked, content.clone(), least, begun.elapsed());
             Ok(content)
         });
-        task.await.unwrap_or_else(|e| {
-            Err(Trouble::Failed(format!(
-                "computing usage of {period} broke off: {e}"
-            )))
-        })
+        task.await
+            .unwrap_or_else(|e| Err(Trouble::Failed(format!("computing {what} broke off: {e}"))))
     }
 
-    fn young(&self, period: &Period) -> Option<Arc<Overview>> {
+    fn young(&self, asked: &str) -> Option<Arc<T>> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages
-            .get(&period.to_string())
+            .get(asked)
             .filter(|p| p.made.elapsed() < p.keep)
             .map(|p| p.content.clone())
     }
 
-    fn keep(&self, period: &Period, content: Arc<Overview>, took: Duration) {
+    fn keep(&self, asked: String, content: Arc<T>, least: Duration, took: Duration) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.retain(|_, p| p.made.elapsed() < p.keep);
-        if pages.len() >= MONTHS_MAX {
+        if pages.len() >= PAGES_MAX {
             pages.pop_first();
         }
-        let empty = content.tenants.is_empty() && content.unattributed.is_none();
-        let least = if empty { KEEP_EMPTY } else { KEEP };
         // What is dear to compute is kept longer, so that pages never take more than a fifth of a core.
-        pages.insert(
-            period.to_string(),
-            Page {
-                content,
-                made: Instant::now(),
-                keep: least + took * 4,
-            },
-        );
+        let page = Page {
+            content,
+            made: Instant::now(),
+            keep: least + took * 4,
+        };
+        pages.insert(asked, page);
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     domain::Period,
     net::Clock,
+    periods::reconcile::Report,
     telemetry::metrics::{self, Metrics},
 };
 use axum::{
@@ -47,7 +48,8 @@ pub struct AppState {
     metrics: Arc<Metrics>,
     measure: Arc<dyn Fn(&Metrics) + Send + Sync>,
     started: crate::domain::Ts,
-    kept: Arc<Kept>,
+    kept: Arc<Kept<Overview>>,
+    reconciled: Arc<Kept<Report>>,
 }
 
 impl AppState {
@@ -69,12 +71,33 @@ impl AppState {
             measure,
             started,
             kept: Arc::default(),
+            reconciled: Arc::default(),
         }
     }
 
     /// The page's content, at most a few seconds old.
     async fn overview(&self, period: Period) -> Result<Arc<Overview>, Trouble> {
-        Kept::get(&self.kept, self.board.clone(), self.config.clone(), period).await
+        let (board, config) = (self.board.clone(), self.config.clone());
+        let is_empty = |o: &Overview| o.tenants.is_empty() && o.unattributed.is_none();
+        Kept::get(&self.kept, period.to_string(), is_empty, async move {
+            let figures = board.month(period).await?;
+            let lists = board.lists().await?;
+            Ok(Overview::build(&config, &period, figures, lists))
+        })
+        .await
+    }
+
+    /// What different lists say of the same storage, at most a few seconds old.
+    async fn report(&self) -> Result<Arc<Report>, Trouble> {
+        let board = self.board.clone();
+        let is_empty = |r: &Report| !r.unread.is_empty();
+        Kept::get(
+            &self.reconciled,
+            "reconciliation".to_owned(),
+            is_empty,
+            async move { board.reconciliation().await },
+        )
+        .await
     }
 }
 
@@ -83,6 +106,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(first_page))
         .route("/differences", get(differences))
+        .route("/reconciliation", get(reconciliation))
         .route("/metrics", get(own_metrics))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -201,10 +225,26 @@ async fn of_month(
     }
     match state.overview(period).await {
         Ok(o) => html(StatusCode::OK, &show(&o)),
-        Err(Trouble::Busy) => {
+        Err(trouble) => without(&trouble, &period.to_string()),
+    }
+}
+
+/// Storage as different lists tell it, now.
+async fn reconciliation(State(state): State<AppState>) -> Response {
+    let zone = state.config.meters.time_zone;
+    match state.report().await {
+        Ok(report) => html(StatusCode::OK, &page::reconciliation(&report, zone)),
+        Err(trouble) => without(&trouble, "the reconciliation"),
+    }
+}
+
+/// The answer where a page could not be made.
+fn without(trouble: &Trouble, what: &str) -> Response {
+    match trouble {
+        Trouble::Busy => {
             let page = page::notice(
                 "One moment",
-                "Usage of other months is being computed.",
+                "Other pages are being computed.",
                 "Reload in a few seconds.",
             );
             (
@@ -213,12 +253,12 @@ async fn of_month(
             )
                 .into_response()
         }
-        Err(Trouble::Failed(why)) => {
-            tracing::error!(month = %period, "a page could not be computed: {why}");
+        Trouble::Failed(why) => {
+            tracing::error!(page = %what, "a page could not be computed: {why}");
             notice(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The store did not answer",
-                &why,
+                why,
                 "Collected facts wait in the spool and are not lost. /readyz tells more; so does the log.",
             )
         }
@@ -270,7 +310,7 @@ async fn not_found(uri: Uri) -> Response {
         StatusCode::NOT_FOUND,
         "Not found",
         &text,
-        "There are / (usage of a month), /differences, /metrics, /livez and /readyz.",
+        "There are / (usage of a month), /differences, /reconciliation, /metrics, /livez and /readyz.",
     )
 }
 

@@ -29,7 +29,7 @@ pub fn group(decimal: &str) -> String {
     out
 }
 
-/// `quantity / per` with one decimal, halves away from zero; what is there but too small to show is `< 0.1`, not `0.0`.
+/// `quantity / per` with one decimal, halves away from zero; what is there but too small to show is `< 0.1` or `> −0.1`, not `0.0`.
 #[must_use]
 pub fn tenths(quantity: i128, per: i128) -> String {
     let (q, per) = (quantity.unsigned_abs(), per.unsigned_abs().max(1));
@@ -44,7 +44,12 @@ pub fn tenths(quantity: i128, per: i128) -> String {
         (whole, tenths)
     };
     if whole == 0 && tenths == 0 && q != 0 {
-        return format!("<{THIN}0.1");
+        let (than, minus) = if quantity < 0 {
+            (">", "\u{2212}")
+        } else {
+            ("<", "")
+        };
+        return format!("{than}{THIN}{minus}0.1");
     }
     let minus = if quantity < 0 { "-" } else { "" };
     group(&format!("{minus}{whole}.{tenths}"))
@@ -132,6 +137,7 @@ mod tests {
             (3600, 3600, "1.0"),
             (3600 + 3599, 3600, "2.0"),
             (-5400, 3600, "\u{2212}1.5"),
+            (-1, 3600, ">\u{202f}\u{2212}0.1"),
             (i128::MAX, 1, &group(&format!("{}.0", i128::MAX))),
         ] {
             assert_eq!(tenths(q, per), text, "{q} / {per}");

@@ -1,7 +1,7 @@
 //! Made-up months for the tests of pages and routes.
 
 use super::{Board, Figures, overview::Reasons};
-use crate::periods::differences::Differences;
+use crate::periods::{differences::Differences, reconcile::Report};
 use crate::{
     config::{Config, Credentials, Http, Metering, OpenStack, Secret, Source, Store, StoreAt},
     domain::{
@@ -428,5 +428,9 @@ impl Board for Told {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
             self.figures.clone()
         })
+    }
+
+    fn reconciliation(&self) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async { Ok(super::page::compared::report()) })
     }
 }

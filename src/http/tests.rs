@@ -79,6 +79,7 @@ async fn routes_answer_with_their_headers() {
         ("GET /?month=2026-13", 400, "is not a month"),
         ("GET /?month=x&month=y", 400, "Write it as"),
         ("GET /?month=2031-01", 404, "has not begun"),
+        ("GET /reconciliation", 200, "images that are no volume's"),
         ("GET /livez", 200, "ok"),
         ("GET /metrics", 200, "plimsoll_spool_bytes 7"),
         (

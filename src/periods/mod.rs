@@ -3,5 +3,6 @@
 pub mod close;
 pub mod differences;
 pub mod metered;
+pub mod reconcile;
 pub mod slo;
 pub mod usage;

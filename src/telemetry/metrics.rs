@@ -5,6 +5,7 @@ mod plain;
 
 pub use plain::{PLAIN_TYPE, plain};
 
+use super::ghosts::Ghosts;
 use crate::domain::{Fact, Outcome, Pass, Ts, invariant::Invariant};
 use objectives::Objectives;
 use prometheus_client::{
@@ -91,6 +92,8 @@ pub struct Metrics {
     invariant_violations: Family<OfInvariant, Counter>,
     http_requests: Family<OfRequest, Counter>,
     objectives: Objectives,
+    /// Images that are no volume's.
+    pub ghosts: Ghosts,
     /// By source and list: how the latest pass ended, and the latest watermark.
     latest: Mutex<BTreeMap<String, BTreeMap<String, Latest>>>,
 }
@@ -132,6 +135,7 @@ impl Metrics {
             invariant_violations: Family::default(),
             http_requests: Family::default(),
             objectives: Objectives::default(),
+            ghosts: Ghosts::default(),
             latest: Mutex::default(),
         };
         for invariant in Invariant::ALL {
@@ -226,6 +230,7 @@ impl Metrics {
             "Requests answered, by route and status",
             self.http_requests.clone(),
         );
+        self.ghosts.register(r);
         self
     }
 

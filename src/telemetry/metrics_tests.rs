@@ -60,6 +60,7 @@ fn touched() -> Metrics {
     m.alertmanager_posts("alertmanager.example:9093", 2, 1);
     m.samples("lab", 12, 1);
     m.unexplained("lab", 5);
+    m.ghosts.set("ceph", "volume_deleted", 3, 7 << 30);
     m.unobserved("lab", 90);
     m.slo_events("server-boot", "acme", 3, 1);
     m.slo_objective("server-boot", "acme", (99, 100));

@@ -5,6 +5,7 @@ mod bound;
 mod cloud;
 mod faults;
 mod images;
+mod reconciled;
 mod singly;
 
 use cloud::{Cloud, PROJECT, recorded, ts};

@@ -67,13 +67,13 @@ fn repo(path: &str) -> std::path::PathBuf {
 }
 
 /// `plimsoll run`; killed with the test if that fails.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     address: String,
 }
 
 impl Running {
-    fn start(p: &Plimsoll) -> Self {
+    pub(crate) fn start(p: &Plimsoll) -> Self {
         let mut child = p
             .command(&["run"])
             .env("PLIMSOLL_LOG", "info")
@@ -99,7 +99,7 @@ impl Running {
         Self { child, address }
     }
 
-    fn get(&self, path: &str, headers: &str) -> (String, String) {
+    pub(crate) fn get(&self, path: &str, headers: &str) -> (String, String) {
         let mut io = TcpStream::connect(&self.address).unwrap();
         let host = &self.address;
         write!(
@@ -113,7 +113,7 @@ impl Running {
         (head.to_lowercase(), body.to_owned())
     }
 
-    fn wait(&self, what: &str, limit: Duration, done: impl Fn() -> Result<(), String>) {
+    pub(crate) fn wait(&self, what: &str, limit: Duration, done: impl Fn() -> Result<(), String>) {
         let begun = Instant::now();
         while let Err(why) = done() {
             assert!(begun.elapsed() < limit, "{what}: {why}");

@@ -162,6 +162,7 @@ pub(crate) fn filled() -> Metrics {
     m.notifications("a", 1, 1, 1);
     m.samples("a", 1, 1);
     m.unexplained("a", 1);
+    m.ghosts.set("a", "volume_deleted", 1, 1);
     m.slo_events("server-boot", "acme", 1, 0);
     m.slo_objective("server-boot", "acme", (99, 100));
     m.alertmanager_posts("a:9093", 1, 0);

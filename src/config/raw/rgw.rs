@@ -40,6 +40,8 @@ pub(in crate::config) struct Rgw {
     pub(in crate::config) zone: Option<String>,
     /// Name of the source of kind `openstack` whose Keystone the gateways ask: users that are named like projects are those projects. Default: none.
     pub(in crate::config) openstack: Option<String>,
+    /// Name of the source of kind `ceph` in whose pools the zone keeps its objects: what its buckets hold is held against what those pools store. Default: none.
+    pub(in crate::config) ceph: Option<String>,
     /// Time between readings of the usage log. 1s to 1h.
     #[serde(default = "Rgw::interval")]
     pub(in crate::config) interval: Seconds,

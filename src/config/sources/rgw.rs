@@ -32,6 +32,7 @@ pub(super) fn rgw(c: &mut Checker<'_>, raw: &raw::Rgw, path: &Path) -> Option<Rg
         region: raw.region.clone(),
         zone: raw.zone.clone(),
         openstack: raw.openstack.clone(),
+        ceph: raw.ceph.clone(),
         interval_s: raw.interval.0,
         bucket_interval_s: raw.bucket_interval.0,
         backfill_s: raw.backfill.0,
@@ -98,6 +99,31 @@ pub(super) fn apart(c: &mut Checker<'_>, sources: &[(Path, Source)]) {
         if let Some(cloud) = &zone.openstack {
             projects_of(c, path, cloud, sources);
         }
+        if let Some(cluster) = &zone.ceph {
+            pools_of(c, path, cluster, sources);
+        }
+    }
+}
+
+/// What is held against a cluster's pools needs them.
+fn pools_of(c: &mut Checker<'_>, path: &Path, cluster: &str, sources: &[(Path, Source)]) {
+    let path = path.key("ceph");
+    let found = sources.iter().find_map(|(_, s)| match s {
+        Source::Ceph(ceph) if ceph.name == cluster => Some(ceph),
+        _ => None,
+    });
+    match found {
+        Some(ceph) if ceph.parts.contains("cluster") => {}
+        Some(_) => c.error(
+            &path,
+            format!("`{cluster}` does not read its pools, so there is nothing to compare with"),
+            "add `cluster` to its `parts`, or leave `ceph` out here",
+        ),
+        None => c.error(
+            &path,
+            format!("`{cluster}` is no source of kind ceph"),
+            "name the one in whose pools this zone keeps its objects, or leave it out",
+        ),
     }
 }
 

@@ -50,10 +50,31 @@ fn a_zone_has_gateways_and_keys_by_reference() {
             "name: z, endpoints: ['https://a'], openstack: nobody",
             "`nobody` is no source of kind openstack",
         ),
+        (
+            "name: z, endpoints: ['https://a'], ceph: z",
+            "`z` is no source of kind ceph",
+        ),
     ] {
         let found = problems(&with(zone)).join("\n");
         assert!(found.contains(words), "{zone}: {found}");
     }
+}
+
+#[test]
+fn what_is_held_against_pools_needs_them() {
+    let of = |parts: &str| {
+        let cluster = format!("{{kind: ceph, name: ceph{parts}}}, {{kind: rgw");
+        with("name: z, endpoints: ['https://a'], ceph: ceph").replacen("{kind: rgw", &cluster, 1)
+    };
+    let Source::Rgw(zone) = &judged(&of("")).unwrap().sources[1] else {
+        panic!()
+    };
+    assert_eq!(zone.ceph.as_deref(), Some("ceph"));
+    let found = problems(&of(", parts: [rbd]")).join("\n");
+    assert!(
+        found.contains("sources[1].ceph") && found.contains("does not read its pools"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct Rgw {
     pub zone: Option<String>,
     /// The source whose projects its users are, where they are named like projects.
     pub openstack: Option<String>,
+    /// The source of kind `ceph` in whose pools it keeps its objects.
+    pub ceph: Option<String>,
     /// Seconds between readings of the usage log.
     pub interval_s: u32,
     /// Seconds between lists of buckets.

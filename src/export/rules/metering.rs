@@ -89,6 +89,7 @@ pub(super) fn rules(config: &Config) -> (Group, Vec<Test>) {
     stale(&mut made, config);
     usage(&mut made);
     posts(&mut made);
+    storage(&mut made);
     let group = Group {
         name: "plimsoll-metering".to_owned(),
         rules: made.rules,
@@ -204,6 +205,38 @@ fn sources(made: &mut Made) {
                 fires_at: &[0, 59],
                 quiet_at: &[61],
                 labels: &[("source", "a"), ("list", "servers")],
+                value: "",
+            },
+        ],
+    );
+    made.alert(
+        "PlimsollSamplesUnread",
+        Severity::Ticket,
+        0,
+        "increase(plimsoll_samples_total{outcome=\"unread\"}[1h]) > 0\nor (plimsoll_samples_total{outcome=\"unread\"} > 0 unless plimsoll_samples_total offset 1h)",
+        [
+            "Samples of {{ $labels.source }} tell no value",
+            "Within an hour samples of metrics that are metered could not be read. What they would have counted is missing until they can.",
+        ],
+        &[
+            Shown {
+                name: "some at 10 m; an hour later it is over",
+                series: &[
+                    ("plimsoll_samples_total{source=\"a\",outcome=\"unread\"}", "0x9 2x80"),
+                    ("plimsoll_samples_total{source=\"a\",outcome=\"read\"}", "0+9x89"),
+                    ("plimsoll_samples_total{source=\"b\",outcome=\"unread\"}", "0x89"),
+                ],
+                fires_at: &[11, 60],
+                quiet_at: &[9, 75],
+                labels: &[("source", "a"), ("outcome", "unread")],
+                value: "",
+            },
+            Shown {
+                name: "the first pass of a process",
+                series: &[("plimsoll_samples_total{source=\"a\",outcome=\"unread\"}", "2x80")],
+                fires_at: &[0, 59],
+                quiet_at: &[61],
+                labels: &[("source", "a"), ("outcome", "unread")],
                 value: "",
             },
         ],
@@ -445,5 +478,30 @@ fn posts(made: &mut Made) {
                 value: "",
             },
         ],
+    );
+}
+
+/// Whether what is stored is anybody's.
+fn storage(made: &mut Made) {
+    made.alert(
+        "PlimsollStorageGhosts",
+        Severity::Ticket,
+        24 * 60,
+        "plimsoll_storage_ghosts > 0",
+        [
+            "Images of {{ $labels.source }} are no volume's: {{ $labels.cause }}",
+            "For a day {{ $value }} images and more were named after Cinder volumes and were no volume's. They hold space that nobody pays for.",
+        ],
+        &[Shown {
+            name: "three from 3 m on; of another cause one for twenty hours, while a volume moves",
+            series: &[
+                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_deleted\"}", "0x2 3x1500"),
+                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_unknown\"}", "1x1200 0x300"),
+            ],
+            fires_at: &[1443, 1500],
+            quiet_at: &[2, 1442],
+            labels: &[("source", "a"), ("cause", "volume_deleted")],
+            value: "3",
+        }],
     );
 }

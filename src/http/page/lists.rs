@@ -6,7 +6,7 @@ use super::{
         overview::Overview,
         reach::{ListRow, reaches_to},
     },
-    differences, time,
+    differences, reconciliation, time,
 };
 use crate::domain::{Outcome, PassMode};
 use maud::{Markup, html};
@@ -53,6 +53,7 @@ pub(super) fn section(o: &Overview) -> Markup {
                     }
                 }
                 (differences::link(o))
+                (reconciliation::link(o))
             }
         }
     }

@@ -3,7 +3,10 @@
 mod beside;
 mod differences;
 mod lists;
+mod reconciliation;
 mod usage;
+
+pub use reconciliation::reconciliation;
 
 use super::{
     assets,
@@ -181,5 +184,7 @@ fn nothing(o: &Overview) -> Markup {
     }
 }
 
+#[cfg(test)]
+pub(super) mod compared;
 #[cfg(test)]
 mod tests;

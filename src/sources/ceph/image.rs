@@ -4,7 +4,7 @@
 //! (4 MiB each, whatever is in them). Neither shows the trash.
 
 use super::{super::item::Item, natural, size};
-use crate::domain::{Aspect, Ts, Value};
+use crate::domain::{Aspect, Known, Ts, Value, fact::attr};
 use chrono::NaiveDateTime;
 use regex::Regex;
 use serde::Deserialize;
@@ -264,6 +264,13 @@ impl Image {
         } else {
             "active"
         };
+        // Whose volume it was is told of the trash too: it is what a ghost may be.
+        let put_away = self.trash && state == "elsewhere";
+        let trash = put_away.then(|| (attr::TRASH.to_owned(), "true".to_owned()));
+        let told = Known {
+            attrs: trash.into_iter().collect(),
+            ..Known::label(state)
+        };
         let held = self.size.or_else(|| before.and_then(Size::before));
         let used = used.or_else(|| before.and_then(Used::before));
         let levels = [
@@ -274,7 +281,7 @@ impl Image {
         ];
         let name = format!("{}/{}", space.scope(), self.name);
         let shown = [
-            Some((Aspect::State, Value::label(state))),
+            Some((Aspect::State, Value::Known(told))),
             held.map(|_| size(&space.pool, levels)),
             Some((Aspect::Owner, Value::label(space.scope()))),
             Some((Aspect::Name, Value::label(name))),

@@ -54,7 +54,28 @@ pub(super) async fn seed_cluster(store: &Store) {
         ("pgs", 9),
         ("pgs_clean", 8),
     ];
-    let facts = vec![
+    let (ghost, moved) = (
+        "371ecd7b-27cd-4130-8722-9389571aa876",
+        "bd9c66b3-ad3c-4d6d-9a3d-1fa7bc8960a9",
+    );
+    let image = |id: &str, of: &str, attrs: &[(&str, &str)]| {
+        let name = format!("volumes/volume-{of}");
+        [
+            (Aspect::State, known("elsewhere", &[], attrs)),
+            (Aspect::Name, Held::label(name)),
+            (Aspect::Flavor, size("volumes", &[("capacity_bytes", 64)])),
+        ]
+        .map(|(aspect, value)| sighting("rbd_image", id, aspect, value, noon))
+    };
+    let mut facts = vec![
+        sighting("volume", "a", Aspect::State, Held::label("in-use"), noon),
+        sighting(
+            "volume",
+            "a",
+            Aspect::Attributes,
+            known("", &[], &[("name_id", moved)]),
+            noon,
+        ),
         sighting(
             "ceph_cluster",
             "f",
@@ -104,6 +125,8 @@ pub(super) async fn seed_cluster(store: &Store) {
         ),
         sighting(osd, "1", Aspect::State, Held::Gone, now),
     ];
+    facts.extend(image("volumes/1", ghost, &[("trash", "true")]));
+    facts.extend(image("volumes/2", moved, &[]));
     let batch = Batch {
         facts,
         ..Batch::default()
@@ -132,6 +155,13 @@ async fn the_dashboard_of_ceph_tells_what_is_held_and_how_the_cluster_fares() {
         ("Devices", "capacity", "90"),
         ("OSDs by host", "host", "host-1"),
         ("OSDs by host", "osds", "1"),
+        (
+            "Images that are no volume's",
+            "image",
+            "volumes/volume-371ecd7b-27cd-4130-8722-9389571aa876",
+        ),
+        ("Images that are no volume's", "trash", "yes"),
+        ("Images that are no volume's", "capacity", "64"),
     ];
     shows(&store, "ceph.json", &told).await;
     store.close().await.unwrap();

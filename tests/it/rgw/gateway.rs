@@ -259,6 +259,7 @@ impl Gateway {
             region: "us-east-1".to_owned(),
             zone: None,
             openstack: None,
+            ceph: None,
             interval_s: 300,
             bucket_interval_s: 900,
             backfill_s: 7_200,

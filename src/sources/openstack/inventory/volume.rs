@@ -11,7 +11,10 @@ use super::{
     List, Offer, Origin, Pages, Probe,
     item::{Context, Item, capacity, label, owner},
 };
-use crate::domain::{Aspect, Ts, Value, fact::kind};
+use crate::domain::{
+    Aspect, Known, Ts, Value,
+    fact::{attr, kind},
+};
 use serde::{Deserialize, de::IgnoredAny};
 
 pub(super) const OFFER: Offer = Offer {
@@ -88,6 +91,8 @@ struct Volume {
     updated_at: Option<Ts>,
     #[serde(rename = "os-vol-tenant-attr:tenant_id")]
     owner: Option<String>,
+    #[serde(rename = "os-vol-mig-status-attr:name_id")]
+    name_id: Option<String>,
     migration_status: Option<String>,
     #[serde(default)]
     attachments: Vec<IgnoredAny>,
@@ -129,6 +134,7 @@ impl Volume {
             )?),
             label(Aspect::Zone, w.availability_zone.as_deref()),
             label(Aspect::Name, w.name.as_deref()),
+            Some((Aspect::Attributes, place(w.name_id))),
         ];
         Ok(Some(Item::new(
             w.id,
@@ -139,6 +145,18 @@ impl Volume {
             body,
         )))
     }
+}
+
+/// What a volume's place is named after, where that is not its own id: that of the volume whose place it took when it was moved. Told also where it is its own,
+/// for it may be moved back.
+fn place(name_id: Option<String>) -> Value {
+    Value::Known(Known {
+        attrs: name_id
+            .map(|id| (attr::NAME_ID.to_owned(), id))
+            .into_iter()
+            .collect(),
+        ..Known::default()
+    })
 }
 
 #[derive(Deserialize)]
