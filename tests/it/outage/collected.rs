@@ -329,6 +329,7 @@ pub(super) fn truth(world: &World) -> Exact {
     let mut truth = world.truth(from, to).unwrap();
     // The collectors here read servers alone.
     truth.events.retain(|e| e.kind == "server");
+    truth.requests.clear();
     let truth = serde_json::to_value(truth).unwrap();
     integrate(&truth, from.second(), to.second())
 }
