@@ -7,8 +7,8 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 deploy/setup/apt.sh prometheus=promtool prometheus-alertmanager=amtool
 
 skip=()
-# The broker that the tests start for themselves.
-[[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server
+# The broker that the tests start for themselves, and what makes its certificate.
+[[ ${1:-} == --fast ]] || deploy/setup/apt.sh rabbitmq-server=/usr/lib/rabbitmq/bin/rabbitmq-server openssl
 if [[ ${1:-} == --fast ]]; then skip=(-- --skip slow_); fi
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run --locked "${skip[@]}"

@@ -2,6 +2,7 @@
 
 mod billing;
 mod ceph;
+mod collector;
 mod kubernetes;
 mod openstack;
 mod told;
@@ -24,9 +25,11 @@ use std::{
 };
 
 const SOURCE: &str = "grafana-clickhouse-datasource";
+/// That of the dashboards of our own metrics.
+const PROMETHEUS: &str = "prometheus";
 
 /// All dashboards by file name.
-fn dashboards() -> Vec<(String, Value)> {
+fn all_dashboards() -> Vec<(String, Value)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
@@ -50,6 +53,20 @@ fn dashboards() -> Vec<(String, Value)> {
         .collect()
 }
 
+/// Those of what the store holds.
+fn dashboards() -> Vec<(String, Value)> {
+    let mut all = all_dashboards();
+    all.retain(|(_, d)| source(d) == SOURCE);
+    all
+}
+
+/// Where its figures come from.
+fn source(d: &Value) -> &str {
+    let variables = list(&d["templating"], "list");
+    let chosen = variables.iter().find(|v| text(v, "name") == "datasource");
+    chosen.map_or("", |v| text(v, "query"))
+}
+
 fn text<'a>(v: &'a Value, key: &str) -> &'a str {
     v[key].as_str().unwrap_or_default()
 }
@@ -62,6 +79,7 @@ fn list<'a>(v: &'a Value, key: &str) -> &'a [Value] {
 fn faults(d: &Value) -> Vec<String> {
     let mut out = Vec::new();
     let mut ids = BTreeSet::new();
+    let source = source(d);
     for key in ["title", "uid", "description"] {
         if text(d, key).is_empty() {
             out.push(format!("the dashboard has no {key}"));
@@ -90,34 +108,13 @@ fn faults(d: &Value) -> Vec<String> {
             if !refs.insert(text(t, "refId")) || text(t, "refId").is_empty() {
                 out.push(format!("{name}: its refId is missing or taken"));
             }
-            let right = matches!(
-                (text(t, "queryType"), t["format"].as_u64()),
-                ("timeseries", Some(0)) | ("table", Some(1))
-            );
-            if !right || text(t, "editorType") != "sql" || text(t, "pluginVersion").is_empty() {
-                out.push(format!(
-                    "{name}: queryType and format disagree, or it is no SQL target of v4"
-                ));
-            }
-            if (text(p, "type") == "timeseries") != (text(t, "queryType") == "timeseries") {
-                out.push(format!(
-                    "{name}: a {} fed by a {}",
-                    text(p, "type"),
-                    text(t, "queryType")
-                ));
-            }
-            let sql = text(t, "rawSql");
-            if sql.contains("$__timeFilter") {
-                out.push(format!("{name}: $__timeFilter includes its end, which then counts twice: clip with $__fromTime and $__toTime"));
-            }
-            if sql.contains("SELECT *") {
-                out.push(format!(
-                    "{name}: it selects *, so a new column changes the panel"
-                ));
+            match source {
+                PROMETHEUS => collector::faults(p, t, &name, &mut out),
+                _ => faults_of_sql(p, t, &name, &mut out),
             }
         }
         for holder in std::iter::once(p).chain(list(p, "targets")) {
-            out.extend(wrong_source(&holder["datasource"]).map(|w| format!("{name}: {w}")));
+            out.extend(wrong_source(source, &holder["datasource"]).map(|w| format!("{name}: {w}")));
         }
     }
     for (i, a) in panels.iter().enumerate() {
@@ -139,23 +136,50 @@ fn faults(d: &Value) -> Vec<String> {
         }
     }
     let variables = list(&d["templating"], "list");
-    if !variables.iter().any(|v| {
-        text(v, "name") == "datasource"
-            && text(v, "type") == "datasource"
-            && text(v, "query") == SOURCE
-    }) {
-        out.push(format!("no variable `datasource` of {SOURCE}"));
+    if ![SOURCE, PROMETHEUS].contains(&source) {
+        out.push(format!(
+            "no variable `datasource` of {SOURCE} or {PROMETHEUS}"
+        ));
     }
     for v in variables.iter().filter(|v| text(v, "type") == "query") {
         out.extend(
-            wrong_source(&v["datasource"]).map(|w| format!("variable `{}`: {w}", text(v, "name"))),
+            wrong_source(source, &v["datasource"])
+                .map(|w| format!("variable `{}`: {w}", text(v, "name"))),
         );
     }
     out
 }
 
-fn wrong_source(d: &Value) -> Option<&'static str> {
-    (text(d, "type") != SOURCE || text(d, "uid") != "${datasource}")
+fn faults_of_sql(p: &Value, t: &Value, name: &str, out: &mut Vec<String>) {
+    let right = matches!(
+        (text(t, "queryType"), t["format"].as_u64()),
+        ("timeseries", Some(0)) | ("table", Some(1))
+    );
+    if !right || text(t, "editorType") != "sql" || text(t, "pluginVersion").is_empty() {
+        out.push(format!(
+            "{name}: queryType and format disagree, or it is no SQL target of v4"
+        ));
+    }
+    if (text(p, "type") == "timeseries") != (text(t, "queryType") == "timeseries") {
+        out.push(format!(
+            "{name}: a {} fed by a {}",
+            text(p, "type"),
+            text(t, "queryType")
+        ));
+    }
+    let sql = text(t, "rawSql");
+    if sql.contains("$__timeFilter") {
+        out.push(format!("{name}: $__timeFilter includes its end, which then counts twice: clip with $__fromTime and $__toTime"));
+    }
+    if sql.contains("SELECT *") {
+        out.push(format!(
+            "{name}: it selects *, so a new column changes the panel"
+        ));
+    }
+}
+
+fn wrong_source(source: &str, d: &Value) -> Option<&'static str> {
+    (text(d, "type") != source || text(d, "uid") != "${datasource}")
         .then_some("its datasource is not ${datasource}")
 }
 
@@ -170,7 +194,7 @@ fn overlap(a: &Value, b: &Value) -> bool {
 
 #[test]
 fn dashboards_are_well_formed() {
-    for (file, d) in dashboards() {
+    for (file, d) in all_dashboards() {
         assert_eq!(faults(&d), Vec::<String>::new(), "{file}");
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
@@ -306,6 +306,25 @@ async fn slow_what_a_broker_lacks_is_said_and_what_cannot_be_read_is_set_aside()
         pass.error
     );
     assert_eq!(wrong.check_online().await[0].verdict, Verdict::Error);
+
+    // By TLS where the CA is known, and never where it is not.
+    let by_tls = |ca: Option<PathBuf>| {
+        reader(&names, rabbit.tls_port, "plimsoll.north", |b| {
+            (b.tls, b.ca_file) = (true, ca);
+        })
+    };
+    let (pass, _) = collect(&mut by_tls(None), PassMode::Full).await;
+    assert!(
+        pass.error.contains("certificate") && pass.error.contains("`ca_file`"),
+        "{}",
+        pass.error
+    );
+    let (pass, _) = collect(&mut by_tls(Some(rabbit.ca())), PassMode::Full).await;
+    assert!(
+        pass.error.contains("none of the exchanges nova, neutron"),
+        "{}",
+        pass.error
+    );
 
     let mut north = open("plimsoll.north", |_| {});
     let (pass, _) = collect(&mut north, PassMode::Full).await;

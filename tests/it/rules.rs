@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Runs promtool, which has to be there: rules that are not tested are not green.
-fn promtool(args: &[&str], stdin: &str) -> String {
+pub(crate) fn promtool(args: &[&str], stdin: &str) -> String {
     let mut child = Command::new("promtool")
         .args(args)
         .stdin(Stdio::piped())
@@ -135,7 +135,7 @@ fn every_alert_has_a_test_that_fires_and_a_runbook() {
 }
 
 /// All metrics with something in them.
-fn filled() -> Metrics {
+pub(crate) fn filled() -> Metrics {
     let m = Metrics::new();
     let t = Ts::from_second(1_793_000_000);
     m.source("a");
@@ -159,6 +159,8 @@ fn filled() -> Metrics {
         collector: "h/1".into(),
         cursor: String::new(),
     });
+    m.notifications("a", 1, 1, 1);
+    m.samples("a", 1, 1);
     m.unexplained("a", 1);
     m.slo_events("server-boot", "acme", 1, 0);
     m.slo_objective("server-boot", "acme", (99, 100));

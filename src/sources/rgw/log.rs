@@ -115,9 +115,11 @@ impl UsageLog {
         let mut passes = Vec::new();
         let mut run = self.zone.run(LIST, PassMode::Changes, out);
         let result = self.pass(&mut run, &mut passes, out).await;
-        let remarks = self.zone.session.remarks();
-        if !remarks.is_empty() {
-            run.remark(remarks.join("; "));
+        if result.is_ok() {
+            let remarks = self.zone.session.remarks();
+            if !remarks.is_empty() {
+                run.remark(remarks.join("; "));
+            }
         }
         passes.push(finish(&mut self.memory, run, result).await);
         passes

@@ -102,7 +102,8 @@ impl Session {
         gateways.values().next().map(|g| g.zone.clone())
     }
 
-    /// What has to be said of gateways since this was last asked: who was started anew.
+    /// What has to be said of gateways since this was last asked: who was started anew. A pass that fails has its error to tell and must not ask: what
+    /// it took would be lost.
     pub(super) fn remarks(&self) -> Vec<String> {
         std::mem::take(&mut self.remarks.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -16,7 +16,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -32,6 +32,7 @@ const UP_MAX: Duration = Duration::from_secs(180);
 pub(super) struct Rabbit {
     dir: tempfile::TempDir,
     pub(super) port: u16,
+    pub(super) tls_port: u16,
     dist: u16,
     epmd: u16,
     children: Vec<Child>,
@@ -51,20 +52,24 @@ impl Rabbit {
         let mut rabbit = Self {
             dir: tempfile::tempdir().unwrap(),
             port: free_port(),
+            tls_port: free_port(),
             dist: free_port(),
             epmd: free_port(),
             children: Vec::new(),
         };
         rabbit.write("rabbit-env.conf", "");
         rabbit.write("plugins", "[].");
+        rabbit.certify();
+        let dir = rabbit.dir.path().display();
         rabbit.write(
             "rabbitmq.conf",
             &format!(
-                "listeners.tcp.default = 127.0.0.1:{}\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n\
+                "listeners.tcp.default = 127.0.0.1:{}\nlisteners.ssl.default = 127.0.0.1:{}\nssl_options.certfile = {dir}/broker.pem\n\
+                 ssl_options.keyfile = {dir}/broker.key\nssl_options.verify = verify_none\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n\
                  default_permissions.configure = .*\ndefault_permissions.read = .*\ndefault_permissions.write = .*\n\
                  vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 50MB\nlog.file = false\nlog.console = true\n\
                  log.console.level = warning\n",
-                rabbit.port
+                rabbit.port, rabbit.tls_port
             ),
         );
         let mut epmd = Command::new("/usr/bin/epmd");
@@ -72,6 +77,35 @@ impl Rabbit {
         rabbit.spawn(epmd);
         rabbit.up().await;
         rabbit
+    }
+
+    /// The certificates of whoever signed the broker's, in PEM.
+    pub(super) fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
+    }
+
+    /// A CA, and the broker's certificate for 127.0.0.1.
+    fn certify(&self) {
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+        let ca = "-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign";
+        self.openssl(&format!(
+            "req -x509 {key} -subj /CN=ca -keyout ca.key -out ca.pem {ca}"
+        ));
+        self.openssl(&format!(
+            "req -x509 {key} -subj /CN=broker -keyout broker.key -out broker.pem -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE \
+             -addext subjectAltName=IP:127.0.0.1"
+        ));
+    }
+
+    fn openssl(&self, args: &str) {
+        let mut openssl = Command::new("openssl");
+        openssl.args(args.split(' ').filter(|a| !a.is_empty()));
+        let made = openssl.current_dir(self.dir.path()).output().unwrap();
+        assert!(
+            made.status.success(),
+            "openssl {args}: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
     }
 
     fn write(&self, name: &str, text: &str) {

@@ -162,6 +162,24 @@ async fn a_gateway_that_was_started_anew_is_told_of() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_was_started_anew_is_told_of_though_it_answers_with_an_error_first() {
+    let mut zone = Gateway::start().await;
+    assert_eq!(errors(&zone.collect().await).trim(), "");
+    zone.set(|z| {
+        z.instance += 1;
+        z.fault = Some(Box::new(|_| Some(answer(404, String::new()))));
+    });
+    zone.later(60);
+    let passes = zone.collect().await;
+    assert!(passes.iter().all(|p| p.outcome == Outcome::Failed));
+    zone.set(|z| z.fault = None);
+    zone.later(60);
+    let passes = zone.collect().await;
+    assert!(passes.iter().all(|p| p.outcome == Outcome::Complete));
+    assert!(errors(&passes).contains("started anew"), "{passes:?}");
+}
+
+#[tokio::test]
 async fn a_log_that_is_off_is_warned_of() {
     let mut zone = Gateway::start().await;
     let warned = |findings: Vec<plimsoll::sources::Finding>| {

@@ -138,9 +138,13 @@ impl Broker {
             ));
         }
         let opened = within(Connection::open(&args)).await.map_err(|why| {
+            let remedy = if why.contains("certificate") {
+                "is the name in `url` that of its certificate, and is its CA among the system's or in `ca_file`?"
+            } else {
+                "is it running there, and are user, password and virtual host right? (RabbitMQ says no more than closing the connection; its log does)"
+            };
             fail(format!(
-                "no connection as {}: {why}; is it running there, and are user, password and virtual host right? (RabbitMQ says no more than closing the \
-                 connection; its log does)",
+                "no connection as {}: {why}; {remedy}",
                 conf.username
             ))
         })?;
