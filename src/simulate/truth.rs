@@ -20,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Truth {
     /// Every change, in the order of time; of what was before the window, the last that still holds.
     pub events: Vec<TruthEvent>,
-    /// Requests to buckets, by hour; in the order of time.
+    /// Requests to buckets, by hour, where there are any; in the order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<TruthRequests>,
     /// By the preset `existence`, over the window; sorted by tenant and meter.
     pub usage: Vec<TruthUsage>,

@@ -64,31 +64,25 @@ pub(crate) fn integrate(truth: &Value, from: i64, to: i64) -> Exact {
     for ((_, id), now) in &all {
         count(&mut sums, id, now, to, from);
     }
-    add_requests(&mut sums, &truth["requests"]);
+    for r in truth["requests"].as_array().into_iter().flatten() {
+        add_requests(&mut sums, r);
+    }
     sums
 }
 
 /// Requests are counted whole, in the hour that they are of.
-fn add_requests(sums: &mut Exact, requests: &Value) {
-    for r in requests.as_array().unwrap() {
-        let text = |k: &str| r[k].as_str().unwrap().to_owned();
-        for (meter, number, class) in [
-            ("object.requests", "requests", text("class")),
-            ("object.bytes_in", "bytes_in", String::new()),
-            ("object.bytes_out", "bytes_out", String::new()),
-        ] {
-            let n = r[number].as_i64().unwrap();
-            if n != 0 {
-                let resource = text("resource");
-                let key = (
-                    text("tenant"),
-                    resource,
-                    class,
-                    String::new(),
-                    meter.to_owned(),
-                );
-                *sums.entry(key).or_default() += i128::from(n);
-            }
+fn add_requests(sums: &mut Exact, of: &Value) {
+    let text = |k: &str| of[k].as_str().unwrap().to_owned();
+    for (meter, number, class) in [
+        ("object.requests", "requests", text("class")),
+        ("object.bytes_in", "bytes_in", String::new()),
+        ("object.bytes_out", "bytes_out", String::new()),
+    ] {
+        let n = of[number].as_i64().unwrap();
+        if n != 0 {
+            let (tenant, resource) = (text("tenant"), text("resource"));
+            let key = (tenant, resource, class, String::new(), meter.to_owned());
+            *sums.entry(key).or_default() += i128::from(n);
         }
     }
 }

@@ -54,7 +54,7 @@ fn integrate(
         }
     }
     holding.values().for_each(|h| count(h, to));
-    for r in truth["requests"].as_array().unwrap() {
+    for r in truth["requests"].as_array().into_iter().flatten() {
         for (meter, number) in [
             ("object.requests", "requests"),
             ("object.bytes_in", "bytes_in"),
