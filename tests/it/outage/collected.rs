@@ -150,7 +150,7 @@ impl Collected {
                     *latest = now;
                 }
             }
-            let open = memory.open.entry(key.kind.clone()).or_default();
+            let open = memory.open_mut(&key.kind);
             open.insert(key.resource.clone(), Remembered { sighted });
         }
         for p in self
