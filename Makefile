@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast build bench lab-openstack lab-ceph lint setup engine
+.PHONY: help run test test-fast build bench bench-ceph lab-openstack lab-ceph lint setup engine
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ build: setup engine ## The release binary (target/release/plimsoll) and the engi
 
 bench: setup engine ## Benchmarks; figures in target/bench.json
 	@deploy/setup/bench.sh
+
+bench-ceph: setup engine ## The same for 10,000 buckets on a real Ceph, filled on this machine in about two minutes
+	@deploy/lab/ceph/bench.sh
 
 lab-openstack: setup engine ## A real OpenStack on this machine, seeded while plimsoll collects; then the tests against it
 	@deploy/lab/openstack/run-tests.sh

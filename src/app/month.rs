@@ -69,6 +69,13 @@ pub(super) async fn listen(asked: &Simulate, addr: SocketAddr, zone: Tz) -> Resu
     let listener = TcpListener::bind(addr)
         .await
         .with_context(|| format!("listening on {addr} (--listen)"))?;
+    if world.has_buckets() {
+        tracing::info!(
+            "its object gateways `{}`: http://{addr}, access key and secret key {}",
+            world.gateway(),
+            simulate::PASSWORD
+        );
+    }
     tracing::info!(
         "made-up cloud `{}` with {} servers and {} other things in {month}: Keystone at http://{addr}/identity/v3, user {}, password {}",
         world.cloud(),
@@ -116,12 +123,14 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
             let _ = served_until.wait_for(|s| *s).await;
         },
     ));
-    let source = source_of(&world, address)?;
-    config.sources = vec![source.clone()];
+    config.sources = sources_of(&world, address)?;
     let parts = Parts::open(config, clock.clone()).await?;
     let drainer = tokio::spawn(parts.drain(stopping));
-    let memory = parts.store.memory(source.name()).await?;
-    let mut readers = Source::open(&source, &clock, &memory, "simulate")?;
+    let mut readers = Vec::new();
+    for source in &parts.config.sources {
+        let memory = parts.store.memory(source.name()).await?;
+        readers.extend(Source::open(source, &clock, &memory, "simulate")?);
+    }
     let end = asked.until.map_or(period.to, |u| u.min(period.to));
     let slots = slots(&world, period.from, end)?;
     let mut shares = vec![BTreeSet::new(); readers.len()];
@@ -183,11 +192,12 @@ pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> 
     Ok(exit::DONE)
 }
 
-/// The made-up cloud as a source, read as any other.
-fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
-    let auth_url = format!("http://{address}/identity/v3")
-        .parse()
-        .context("the simulator's address")?;
+/// The made-up cloud as sources, read as any other: the object gateways are one of their own, where there are any buckets.
+fn sources_of(world: &World, address: SocketAddr) -> Result<Vec<config::Source>> {
+    let url = |path: &str| {
+        let text = format!("http://{address}{path}");
+        text.parse().context("the simulator's address")
+    };
     let credentials = config::Credentials::Password {
         username: simulate::USER.to_owned(),
         user_domain: "Default".to_owned(),
@@ -195,11 +205,17 @@ fn source_of(world: &World, address: SocketAddr) -> Result<config::Source> {
         project_domain: "Default".to_owned(),
         password: config::Secret::new(simulate::PASSWORD),
     };
-    Ok(config::Source::OpenStack(config::OpenStack::with_defaults(
-        world.cloud(),
-        auth_url,
-        credentials,
-    )))
+    let cloud = config::OpenStack::with_defaults(world.cloud(), url("/identity/v3")?, credentials);
+    let mut sources = vec![config::Source::OpenStack(cloud)];
+    if world.has_buckets() {
+        let key = || config::Secret::new(simulate::PASSWORD);
+        let zone = config::Rgw::with_defaults(&world.gateway(), url("/")?, key(), key());
+        sources.push(config::Source::Rgw(config::Rgw {
+            openstack: Some(world.cloud().to_owned()),
+            ..zone
+        }));
+    }
+    Ok(sources)
 }
 
 /// Whose turn it is.

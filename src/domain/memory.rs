@@ -1,7 +1,7 @@
 //! What a collector remembers of one cloud between passes, and gets back from the store when it starts.
 
 use super::{Aspect, Ts, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The latest sighting of one aspect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Remembered {
 /// All that is remembered of one cloud. It decides only what need not be written again and what is missing; never what is true.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Memory {
-    /// By kind, then by resource id: those not known to be gone.
-    pub open: BTreeMap<String, BTreeMap<String, Remembered>>,
+    /// By kind, then by resource id: those not known to be gone. Readers that share them take no room twice, until one of them learns more.
+    pub open: BTreeMap<String, Arc<BTreeMap<String, Remembered>>>,
     /// By list: the latest watermark of a complete pass (full or changes; of `servers.deleted`: deleted).
     pub watermarks: BTreeMap<String, Ts>,
     /// By list: the latest watermark of a complete *full* pass.
@@ -35,6 +35,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Resources of a kind, to be changed.
+    pub fn open_mut(&mut self, kind: &str) -> &mut BTreeMap<String, Remembered> {
+        Arc::make_mut(self.open.entry(kind.to_owned()).or_default())
+    }
+
     /// The share of a reader: resources of these kinds, and how far their lists, and the other lists named, reach.
     #[must_use]
     pub fn share(&self, kinds: &[&str], lists: &[&str]) -> Self {
@@ -52,7 +57,7 @@ impl Memory {
                 .open
                 .iter()
                 .filter(|(kind, _)| kinds.contains(&kind.as_str()))
-                .map(|(kind, open)| (kind.clone(), open.clone()))
+                .map(|(kind, open)| (kind.clone(), Arc::clone(open)))
                 .collect(),
             watermarks: reach(&self.watermarks),
             full_watermarks: reach(&self.full_watermarks),

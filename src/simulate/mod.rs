@@ -4,7 +4,7 @@
 //! clock's second, and no later; [`World::truth`] says what was, without the fold. Nothing here names what it is there to test.
 //!
 //! Log in as user `plimsoll` with password `simulated` (or with the application credential of that id and secret), scoped to project `admin` of
-//! domain `Default`.
+//! domain `Default`. Object gateways answer to the access key `simulated` with the secret key `simulated`.
 
 mod compute;
 mod dice;
@@ -12,6 +12,7 @@ mod identity;
 mod life;
 mod lives;
 mod nova;
+mod requests;
 mod scenario;
 mod server;
 mod services;
@@ -24,6 +25,6 @@ mod world;
 mod tests;
 
 pub use scenario::{BadScenario, Scenario, Window};
-pub use truth::{Truth, TruthEvent, TruthMeter, TruthUsage};
+pub use truth::{Truth, TruthEvent, TruthMeter, TruthRequests, TruthUsage};
 pub use wire::{PASSWORD, USER, router, serve};
 pub use world::World;

@@ -1,6 +1,7 @@
 //! A scenario: what a made-up cloud holds and what befalls it, as YAML.
 
 pub(super) mod stock;
+mod when;
 
 use crate::{config, domain::Ts};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -9,6 +10,7 @@ use std::{
     path::Path,
 };
 use stock::Stock;
+pub(super) use when::When;
 
 /// A made-up cloud, without the chance that a seed adds. See `deploy/scenarios`.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Scenario {
     /// Names of Swift's storage policies.
     #[serde(default = "storage")]
     pub(super) storage_policies: Vec<String>,
+    /// Names of the object gateways' storage classes.
+    #[serde(default = "standard")]
+    pub(super) storage_classes: Vec<String>,
     /// Name of the network that public addresses are of.
     #[serde(default = "public")]
     pub(super) public_network: String,
@@ -61,6 +66,10 @@ pub struct Window {
 
 fn storage() -> Vec<String> {
     vec!["storage".to_owned()]
+}
+
+fn standard() -> Vec<String> {
+    vec!["STANDARD".to_owned()]
 }
 
 fn public() -> String {
@@ -131,6 +140,9 @@ pub(super) struct Project {
     /// Its object storage: one account at most.
     #[serde(default)]
     accounts: Vec<Stock>,
+    /// Of the object gateways.
+    #[serde(default)]
+    buckets: Vec<Stock>,
 }
 
 impl Project {
@@ -233,6 +245,8 @@ pub(super) enum Service {
     LoadBalancer,
     Share,
     ObjectStore,
+    /// Ceph's object gateways.
+    ObjectGateway,
     Placement,
 }
 
@@ -248,64 +262,10 @@ pub(super) enum Trouble {
     RoleLost,
     /// Tokens issued before `from` are no longer valid.
     TokensRevoked,
-}
-
-/// A time in a scenario: `+3d12h` after its start, or RFC 3339.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum When {
-    At(Ts),
-    After(i64),
-}
-
-impl When {
-    /// In whole seconds since 1970.
-    pub(super) const fn second(self, start: i64) -> i64 {
-        match self {
-            Self::At(t) => t.second(),
-            Self::After(s) => start + s,
-        }
-    }
-
-    /// False if it is not before the other for sure; two of different kinds cannot be compared without a start.
-    const fn before(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::At(a), Self::At(b)) => a.second() < b.second(),
-            (Self::After(a), Self::After(b)) => a < b,
-            _ => true,
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let Some(mut rest) = text.strip_prefix('+') else {
-            return Ts::parse(text).ok().map(Self::At);
-        };
-        let mut seconds = 0_u32;
-        while !rest.is_empty() {
-            let (digits, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-            let (unit, left) = after.split_at_checked(1)?;
-            let unit = match unit {
-                "d" => 86_400,
-                "h" => 3_600,
-                "m" => 60,
-                "s" => 1,
-                _ => return None,
-            };
-            seconds = seconds.checked_add(digits.parse::<u32>().ok()?.checked_mul(unit)?)?;
-            rest = left;
-        }
-        Some(Self::After(seconds.into()))
-    }
-}
-
-impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is no time: expected `+3d12h` after the start, or RFC 3339"
-            ))
-        })
-    }
+    /// At `from` the gateway is killed and started anew: what it had not written down is lost.
+    Killed,
+    /// At `from` an administrator trims the usage log.
+    Trimmed,
 }
 
 /// Why a scenario could not be used.
@@ -487,6 +447,11 @@ impl Scenario {
                     format!("a fault answers {status}: only 500 and 503 are known"),
                 );
             }
+            must(
+                f.service == Service::ObjectGateway
+                    || !matches!(f.what, Trouble::Killed | Trouble::Trimmed),
+                format!("a fault of object gateways befalls another service: {f:?}"),
+            );
         }
         wrong
     }

@@ -158,6 +158,7 @@ fn small_can_be_closed() {
         assert!(
             w.storage_policies
                 .iter()
+                .chain(&scenario("small").storage_classes)
                 .all(|p| prices.contains(&format!("\nS3-{p},"))),
             "unpriced storage"
         );

@@ -1,6 +1,7 @@
 //! The truth of a made-up cloud: what changed when, and what it comes to; counted without the fold.
 
 use super::{
+    requests::{Counts, class, hour_of},
     scenario::stock::Kind,
     server::{Became, Server},
     stock::{Shown, Thing},
@@ -19,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Truth {
     /// Every change, in the order of time; of what was before the window, the last that still holds.
     pub events: Vec<TruthEvent>,
+    /// Requests to buckets, by hour, where there are any; in the order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<TruthRequests>,
     /// By the preset `existence`, over the window; sorted by tenant and meter.
     pub usage: Vec<TruthUsage>,
     /// Energy meters: a made-up cloud has none.
@@ -48,6 +52,30 @@ pub struct TruthEvent {
     pub state: String,
     /// Of a flavor: what it holds, in base units.
     pub levels: BTreeMap<String, i64>,
+}
+
+/// Requests of a class to a user's buckets of one name, in an hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TruthRequests {
+    /// The hour's first second, RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
+    pub t: Ts,
+    /// Name of the source.
+    pub cloud: String,
+    /// Project id.
+    pub scope: String,
+    /// Who pays in that hour.
+    pub tenant: String,
+    /// User and bucket; `-` for requests to what could not be had.
+    pub resource: String,
+    /// `read`, `write`, `list`, `delete` or `other`.
+    pub class: &'static str,
+    /// How many.
+    pub requests: i64,
+    /// Bytes that came with them.
+    pub bytes_in: i64,
+    /// Bytes that were sent in answer.
+    pub bytes_out: i64,
 }
 
 /// A quantity.
@@ -147,6 +175,19 @@ impl World {
                 self.add_usage(&story, (from, to), &meters, &mut sums);
             }
         }
+        let requests = self.true_requests(from, to);
+        for r in &requests {
+            for (meter, quantity) in [
+                ("object.requests", r.requests),
+                ("object.bytes_in", r.bytes_in),
+                ("object.bytes_out", r.bytes_out),
+            ] {
+                if quantity > 0 {
+                    let of = (r.tenant.clone(), meter.to_owned());
+                    *sums.entry(of).or_default() += i128::from(quantity);
+                }
+            }
+        }
         events.sort_by(|a, b| (a.t, &a.resource, a.aspect).cmp(&(b.t, &b.resource, b.aspect)));
         let usage = sums
             .into_iter()
@@ -157,9 +198,41 @@ impl World {
             });
         Ok(Truth {
             events,
+            requests,
             usage: usage.collect(),
             meters: Vec::new(),
         })
+    }
+
+    /// Requests in the hours that begin in `[from, to)`, as far as they ended before `to`.
+    fn true_requests(&self, from: i64, to: i64) -> Vec<TruthRequests> {
+        let (first, last) = (from.max(self.start), to.min(self.end));
+        let mut all = Vec::new();
+        for hour in (hour_of(first)..last).step_by(3_600).filter(|h| *h >= from) {
+            let mut sums: BTreeMap<_, Counts> = BTreeMap::new();
+            for bucket in self.buckets() {
+                let bursts = self.bursts(bucket, hour).into_iter();
+                for b in bursts.filter(|b| b.at < to) {
+                    let of = (b.project, b.bucket, class(b.category));
+                    sums.entry(of).or_default().add(b.counts);
+                }
+            }
+            all.extend(sums.into_iter().map(|((project, bucket, class), c)| {
+                let project = &self.projects[project];
+                TruthRequests {
+                    t: Ts::from_second(hour),
+                    cloud: self.gateway(),
+                    scope: project.id.clone(),
+                    tenant: project.owner_at(hour).to_owned(),
+                    resource: format!("{}/{bucket}", project.id),
+                    class,
+                    requests: c.requests,
+                    bytes_in: c.bytes_in,
+                    bytes_out: c.bytes_out,
+                }
+            }));
+        }
+        all
     }
 
     fn story_of_server<'a>(&'a self, s: &'a Server) -> Story<'a> {
@@ -214,7 +287,10 @@ impl World {
             let project = &self.projects[story.scope_at(t).unwrap_or_default()];
             TruthEvent {
                 t: Ts::from_second(t),
-                cloud: self.cloud.clone(),
+                cloud: match story.kind {
+                    kind::BUCKET => self.gateway(),
+                    _ => self.cloud.clone(),
+                },
                 scope: project.id.clone(),
                 tenant: project.owner_at(t).to_owned(),
                 kind: story.kind,

@@ -46,7 +46,7 @@ pub(super) type Refused = Box<Response>;
 #[derive(Debug, Clone, Copy)]
 struct Arrived(Ts);
 
-/// Keystone at `/identity`, Nova at `/compute`, the others each at its own word, as they would answer at the clock's second. Every answer's `Date` is the clock's time.
+/// Keystone at `/identity`, Nova at `/compute`, the others each at its own word, the object gateways at `/admin`, as they would answer at the clock's second. Every answer's `Date` is the clock's time.
 pub fn router(world: Arc<World>, clock: Clock) -> Router {
     let tokens = Tokens::new(world.seed);
     let cloud = Arc::new(Cloud {
@@ -114,6 +114,13 @@ async fn stamp(State(cloud): State<Arc<Cloud>>, mut request: Request, next: Next
     );
     let headers = response.headers_mut();
     put(headers, header::DATE, &now.to_http_date());
+    if service == Service::ObjectGateway {
+        // Its last parts tell who answered: the process, and the zone.
+        let process = 4_096 + cloud.world.kills(now.second());
+        let id = format!("tx{n:0>21}-00{:x}-{process:x}-default", now.second());
+        put(headers, HeaderName::from_static("x-amz-request-id"), &id);
+        return response;
+    }
     put(
         headers,
         HeaderName::from_static("x-openstack-request-id"),
@@ -187,6 +194,7 @@ impl Service {
             Some("load-balancer") => Self::LoadBalancer,
             Some("share") => Self::Share,
             Some("object") => Self::ObjectStore,
+            Some("admin") => Self::ObjectGateway,
             Some("placement") => Self::Placement,
             _ => Self::Identity,
         }
@@ -246,6 +254,10 @@ pub(super) struct Ask {
     /// `http://host:port`, from the request's own `Host`.
     pub(super) root: String,
     pub(super) headers: HeaderMap,
+    /// GET, as a rule.
+    pub(super) method: String,
+    /// The path as it was sent.
+    pub(super) path: String,
     /// The query as it was sent.
     pub(super) raw_query: String,
     query: Vec<(String, String)>,
@@ -272,6 +284,8 @@ impl FromRequestParts<Arc<Cloud>> for Ask {
                 .map_or_else(|| cloud.clock.now(), |a| a.0),
             root: format!("http://{host}"),
             headers: parts.headers.clone(),
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
             query: url::form_urlencoded::parse(raw_query.as_bytes())
                 .into_owned()
                 .collect(),
@@ -292,6 +306,11 @@ impl Ask {
             .iter()
             .find(|(k, _)| k == name)
             .map(|(_, v)| v.as_str())
+    }
+
+    /// All parameters, decoded.
+    pub(super) fn query(&self) -> &[(String, String)] {
+        &self.query
     }
 
     /// All parameters of that name.

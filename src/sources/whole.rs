@@ -51,7 +51,7 @@ impl List {
             items.iter_mut().for_each(|i| i.wait_for_size(date.at));
         }
         let listed = memory.full_watermarks.get(self.name).copied();
-        let open = memory.open.entry(self.kind.to_owned()).or_default();
+        let open = memory.open_mut(self.kind);
         for item in &items {
             let drafts = item.drafts(open.get(&item.id), listed, date.at);
             run.add(self.kind, &item.id, drafts, Some(&item.raw));
@@ -92,9 +92,7 @@ impl List {
         };
         run.add(self.kind, id, [draft], None);
         run.hand_on().await?;
-        if let Some(open) = memory.open.get_mut(self.kind) {
-            open.remove(id);
-        }
+        memory.open_mut(self.kind).remove(id);
         Ok(())
     }
 }
@@ -102,7 +100,7 @@ impl List {
 /// Tells of a scope and what rules may know of it, unless that is known.
 pub(super) fn take_scope(memory: &mut Memory, id: &str, known: Known, seen: Ts, run: &mut Run<'_>) {
     let value = Value::Known(known);
-    let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
+    let open = memory.open_mut(kind::PROJECT);
     let before = open
         .get(id)
         .and_then(|r| r.sighted.get(&Aspect::Attributes));

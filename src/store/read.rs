@@ -99,9 +99,7 @@ impl Store {
         let open = self.client().query(OPEN).bind(cloud);
         for named in self.all::<Named>(DOING, open).await? {
             memory
-                .open
-                .entry(named.kind)
-                .or_default()
+                .open_mut(&named.kind)
                 .insert(named.resource, Remembered::default());
         }
         let latest = "SELECT kind, resource, aspect, tupleElement(m, 1) AS value, tupleElement(m, 2) AS label, tupleElement(m, 3) AS levels,
@@ -139,9 +137,7 @@ impl Store {
                 seen: Ts(row.seen),
             };
             memory
-                .open
-                .entry(row.kind)
-                .or_default()
+                .open_mut(&row.kind)
                 .entry(row.resource)
                 .or_default()
                 .sighted

@@ -42,7 +42,7 @@ fn size_of(dimensions: &serde_json::Value) -> String {
     found.unwrap_or_default().to_owned()
 }
 
-fn of_usage(usage: &serde_json::Value) -> Exact {
+pub(crate) fn of_usage(usage: &serde_json::Value) -> Exact {
     let mut sums = Exact::new();
     for r in usage["rows"].as_array().unwrap() {
         let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();

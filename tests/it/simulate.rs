@@ -1,6 +1,8 @@
 //! A made-up cloud over HTTP: its formats against a real cloud's recorded answers, its truth against an integration of its own events.
 
 mod faults;
+mod gateway;
+mod metered;
 mod services;
 mod truth;
 

@@ -64,7 +64,27 @@ pub(crate) fn integrate(truth: &Value, from: i64, to: i64) -> Exact {
     for ((_, id), now) in &all {
         count(&mut sums, id, now, to, from);
     }
+    for r in truth["requests"].as_array().into_iter().flatten() {
+        add_requests(&mut sums, r);
+    }
     sums
+}
+
+/// Requests are counted whole, in the hour that they are of.
+fn add_requests(sums: &mut Exact, of: &Value) {
+    let text = |k: &str| of[k].as_str().unwrap().to_owned();
+    for (meter, number, class) in [
+        ("object.requests", "requests", text("class")),
+        ("object.bytes_in", "bytes_in", String::new()),
+        ("object.bytes_out", "bytes_out", String::new()),
+    ] {
+        let n = of[number].as_i64().unwrap();
+        if n != 0 {
+            let (tenant, resource) = (text("tenant"), text("resource"));
+            let key = (tenant, resource, class, String::new(), meter.to_owned());
+            *sums.entry(key).or_default() += i128::from(n);
+        }
+    }
 }
 
 fn count(sums: &mut Exact, id: &str, now: &Now, until: i64, from: i64) {
@@ -88,7 +108,7 @@ fn count(sums: &mut Exact, id: &str, now: &Now, until: i64, from: i64) {
         "share" => &[("share.capacity", level("capacity_bytes"))],
         "floating_ip" | "port" | "router" => &[("network.public_ipv4", level("ipv4_addresses"))],
         "load_balancer" => &[("loadbalancer", 1)],
-        "account" => &[
+        "account" | "bucket" => &[
             ("object.capacity", level("capacity_bytes")),
             ("object.count", level("objects")),
         ],
@@ -132,7 +152,7 @@ fn exists(kind: &str, state: &str) -> bool {
         "image" => state == "active" || state == "deactivated",
         "floating_ip" | "port" | "router" => state == "active" || state == "down",
         "load_balancer" => state == "active" || state == "error",
-        "account" => state == "present",
+        "account" | "bucket" => state == "present",
         other => panic!("a kind nobody knows: {other}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What a scenario says of things beside servers: volumes, images, addresses, balancers, shares, object accounts.
+//! What a scenario says of things beside servers: volumes, images, addresses, balancers, shares, object accounts, buckets.
 
 use super::{Project, Scenario, an_hour_or_two};
 use crate::domain::fact::kind;
@@ -18,11 +18,12 @@ pub(in super::super) enum Kind {
     LoadBalancer,
     Share,
     Account,
+    Bucket,
 }
 
 impl Kind {
     /// In an order in which what something is made from comes first.
-    pub(in super::super) const ALL: [Self; 10] = [
+    pub(in super::super) const ALL: [Self; 11] = [
         Self::Volume,
         Self::Snapshot,
         Self::Backup,
@@ -33,6 +34,7 @@ impl Kind {
         Self::LoadBalancer,
         Self::Share,
         Self::Account,
+        Self::Bucket,
     ];
 
     /// Its word in the truth.
@@ -48,6 +50,7 @@ impl Kind {
             Self::LoadBalancer => kind::LOAD_BALANCER,
             Self::Share => kind::SHARE,
             Self::Account => kind::ACCOUNT,
+            Self::Bucket => kind::BUCKET,
         }
     }
 
@@ -64,6 +67,7 @@ impl Kind {
             Self::LoadBalancer => "load_balancers",
             Self::Share => "shares",
             Self::Account => "accounts",
+            Self::Bucket => "buckets",
         }
     }
 
@@ -71,7 +75,7 @@ impl Kind {
     const fn has_size(self) -> bool {
         matches!(
             self,
-            Self::Volume | Self::Image | Self::Share | Self::Account
+            Self::Volume | Self::Image | Self::Share | Self::Account | Self::Bucket
         )
     }
 }
@@ -109,12 +113,14 @@ pub(in super::super) struct Stock {
     /// Seconds that a `short` one lives, least and most.
     #[serde(default = "an_hour_or_two")]
     pub(in super::super) lives_s: [i64; 2],
-    /// They begin as one of these types (of volumes or shares) or storage policies (of accounts), and volumes are retyped among them; absent: all that
-    /// there are.
+    /// They begin as one of these types (of volumes or shares), storage policies (of accounts) or storage classes (of buckets), and volumes are retyped
+    /// among them; absent: all that there are.
     #[serde(default)]
     pub(in super::super) types: Vec<String>,
     /// GiB, least and most: at first; it grows from there. Absent: 10 to 100.
     pub(in super::super) size_gib: Option<[i64; 2]>,
+    /// Requests to a bucket in an hour about noon, least and most: fewer by night. Absent: none but those that fill and empty it.
+    pub(in super::super) requests_hour: Option<[i64; 2]>,
     /// The group of volumes (for snapshots and backups) or of servers (for images) that they are made from.
     pub(in super::super) of: Option<String>,
 }
@@ -133,6 +139,7 @@ impl Project {
             Kind::LoadBalancer => &self.load_balancers,
             Kind::Share => &self.shares,
             Kind::Account => &self.accounts,
+            Kind::Bucket => &self.buckets,
         }
     }
 
@@ -150,6 +157,7 @@ impl Scenario {
             Kind::Volume => &self.volume_types,
             Kind::Share => &self.share_types,
             Kind::Account => &self.storage_policies,
+            Kind::Bucket => &self.storage_classes,
             _ => &[],
         }
     }
@@ -211,15 +219,27 @@ impl Scenario {
             s.size_gib.is_none() || kind.has_size(),
             "`size_gib`: these have no size of their own",
         );
-        let typed = matches!(kind, Kind::Volume | Kind::Share | Kind::Account);
+        let [least, most] = s.requests_hour.unwrap_or([0, 0]);
+        must(
+            0 <= least && least <= most && most <= 1 << 20,
+            "`requests_hour` must be [least, most], from 0 to 1048576",
+        );
+        must(
+            s.requests_hour.is_none() || kind == Kind::Bucket,
+            "`requests_hour`: only buckets have them",
+        );
+        let typed = matches!(
+            kind,
+            Kind::Volume | Kind::Share | Kind::Account | Kind::Bucket
+        );
         must(
             s.types.is_empty() || typed,
-            "`types`: only volumes, shares and accounts have one",
+            "`types`: only volumes, shares, accounts and buckets have one",
         );
         let known = self.types(kind);
         must(
             !typed || !known.is_empty(),
-            "the scenario names no `volume_types`, `share_types` or `storage_policies` for them",
+            "the scenario names no `volume_types`, `share_types`, `storage_policies` or `storage_classes` for them",
         );
         if typed && let Some(t) = s.types.iter().find(|t| !known.contains(t)) {
             must(false, &format!("no such type: {t}"));

@@ -92,7 +92,7 @@ fn things_that_cannot_be_are_refused() {
         ),
         (
             "routers: [{name: r, behaviour: busy, count: 1, types: [fast]}]",
-            "only volumes, shares and accounts",
+            "only volumes, shares, accounts and buckets",
         ),
         (
             "shares: [{name: s, behaviour: busy, count: 1}]",
@@ -117,6 +117,14 @@ fn things_that_cannot_be_are_refused() {
         (
             "accounts: [{name: a, behaviour: busy, count: 2}]",
             "one account at most",
+        ),
+        (
+            "buckets: [{name: b, behaviour: busy, count: 1, requests_hour: [9, 3]}]",
+            "`requests_hour` must be",
+        ),
+        (
+            "volumes: [{name: v, behaviour: busy, count: 1, requests_hour: [1, 3]}]",
+            "only buckets have them",
         ),
         (
             "volumes: [{name: v, behaviour: busy, count: 1, deleted_percent: 101}]",

@@ -1,11 +1,13 @@
 //! The services of things beside servers, each in its own dialect, as recorded in `tests/captures/openstack`.
 
 mod balancer;
+mod gateway;
 mod image;
 mod network;
 mod object;
 mod placement;
 mod share;
+mod signed;
 mod volume;
 
 use super::{
@@ -32,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<Cloud>> {
         .merge(balancer::routes())
         .merge(share::routes())
         .merge(object::routes())
+        .merge(gateway::routes())
         .merge(placement::routes())
 }
 

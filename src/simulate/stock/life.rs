@@ -62,12 +62,12 @@ impl<'a> Life<'a> {
             Kind::FloatingIp | Kind::Port => ("DOWN", "down"),
             Kind::Router => ("ACTIVE", "active"),
             Kind::LoadBalancer => ("PENDING_CREATE", "pending_create"),
-            Kind::Account => ("present", "present"),
+            Kind::Account | Kind::Bucket => ("present", "present"),
         };
         let size = match kind {
             Kind::Volume | Kind::Share => gib * GIB,
             // Objects have any size.
-            Kind::Account => gib * GIB + dice.between(0, GIB - 1),
+            Kind::Account | Kind::Bucket => gib * GIB + dice.between(0, GIB - 1),
             Kind::FloatingIp | Kind::Port | Kind::Router => 1,
             // Known once it is stored.
             _ => 0,
@@ -78,7 +78,7 @@ impl<'a> Life<'a> {
             state,
             project,
             size,
-            objects: if kind == Kind::Account {
+            objects: if matches!(kind, Kind::Account | Kind::Bucket) {
                 gib * 37 + 1
             } else {
                 0
@@ -93,6 +93,7 @@ impl<'a> Life<'a> {
             born,
             of: None,
             records: vec![first],
+            requests_hour: group.requests_hour.unwrap_or_default(),
         };
         Self {
             dice,
@@ -232,7 +233,7 @@ impl<'a> Life<'a> {
                 self.wait(20, 90);
                 self.write("ACTIVE", |r| r.state = "active");
             }
-            Kind::FloatingIp | Kind::Router | Kind::Account => {}
+            Kind::FloatingIp | Kind::Router | Kind::Account | Kind::Bucket => {}
         }
     }
 
@@ -245,7 +246,7 @@ impl<'a> Life<'a> {
             }
             Kind::Image => self.write("killed", |r| r.state = "error"),
             Kind::LoadBalancer => self.write("ERROR", |r| r.state = "build_error"),
-            Kind::FloatingIp | Kind::Port | Kind::Router | Kind::Account => {}
+            Kind::FloatingIp | Kind::Port | Kind::Router | Kind::Account | Kind::Bucket => {}
         }
     }
 
@@ -286,6 +287,11 @@ impl<'a> Life<'a> {
             }
             Kind::LoadBalancer => self.use_balancer(),
             Kind::Account => self.fill(),
+            Kind::Bucket if self.may_move && self.dice.percent(5) => {
+                let heir = self.dice.pick(limits.heirs);
+                self.write("present", |r| r.project = heir);
+            }
+            Kind::Bucket => self.fill(),
         }
     }
 

@@ -23,9 +23,9 @@ pub(super) struct Shown {
     pub(super) project: usize,
     /// Bytes; of what holds addresses: how many.
     pub(super) size: i64,
-    /// Of an account.
+    /// Of an account or a bucket.
     pub(super) objects: i64,
-    /// Type of volume or share, storage policy of an account, by name.
+    /// Type of volume or share, storage policy of an account, storage class of a bucket, by name.
     pub(super) label: String,
     /// The server that it is attached or leads to.
     pub(super) server: Option<String>,
@@ -43,6 +43,8 @@ pub(super) struct Thing {
     pub(super) of: Option<String>,
     /// In the order of their times, no two at one.
     pub(super) records: Vec<Shown>,
+    /// Requests in an hour about noon, least and most: of a bucket.
+    pub(super) requests_hour: [i64; 2],
 }
 
 impl Thing {
@@ -73,7 +75,7 @@ impl Thing {
             Kind::FloatingIp | Kind::Port | Kind::Router => {
                 put("ipv4_addresses", r.size);
             }
-            Kind::Account => {
+            Kind::Account | Kind::Bucket => {
                 put("capacity_bytes", r.size);
                 put("objects", r.objects);
             }

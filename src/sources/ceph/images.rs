@@ -51,12 +51,8 @@ impl Ceph {
         let stretch = self.stretch(since);
         let with_used = self.used != Some(stretch);
         let open = self.memory.open.get(IMAGES.kind);
-        let known: Arc<HashSet<String>> = Arc::new(
-            open.into_iter()
-                .flatten()
-                .map(|(id, _)| id.clone())
-                .collect(),
-        );
+        let known: Arc<HashSet<String>> =
+            Arc::new(open.into_iter().flat_map(|o| o.keys()).cloned().collect());
         let at_once = usize::try_from(self.conf.concurrency.max(1)).unwrap_or(1);
         let is_first = !self.memory.full_watermarks.contains_key(IMAGES.name);
         let commands = Arc::clone(&self.commands);

@@ -217,7 +217,7 @@ impl Ceph {
 
     /// What is remembered and was not listed; where it is too much, the list is not believed.
     fn missing(&mut self, list: List, listed: &HashSet<String>) -> Result<Vec<String>, Fault> {
-        let open = self.memory.open.entry(list.kind.to_owned()).or_default();
+        let open = self.memory.open_mut(list.kind);
         let of = open.len();
         let missing: Vec<String> = open
             .keys()

@@ -100,7 +100,7 @@ fn exact(aspect: Aspect, evidence: Evidence, at: Ts, value: Value) -> Draft {
 impl Book {
     /// What the store knows of a kind.
     pub(super) fn new(kind: &'static str, memory: &Memory) -> Self {
-        let known = memory.open.get(kind).into_iter().flatten();
+        let known = memory.open.get(kind).into_iter().flat_map(|o| o.iter());
         let open = known.map(|(id, known)| {
             let label = |aspect| {
                 let known = known.sighted.get(&aspect).and_then(|s| s.value.known());

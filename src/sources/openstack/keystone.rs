@@ -175,7 +175,7 @@ pub(super) async fn projects(
             ));
         }
         run.hand_on().await?;
-        let open = memory.open.entry(kind::PROJECT.to_owned()).or_default();
+        let open = memory.open_mut(kind::PROJECT);
         for (id, sighted) in changed {
             open.insert(
                 id,

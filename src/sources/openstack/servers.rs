@@ -408,7 +408,7 @@ impl Reader<'_> {
     }
 
     fn remember(&mut self, server: Server, sighted: BTreeMap<Aspect, Sighted>) {
-        let open = self.memory.open.entry(kind::SERVER.to_owned()).or_default();
+        let open = self.memory.open_mut(kind::SERVER);
         if server.deleted {
             open.remove(&server.id);
         } else if !sighted.is_empty() {
@@ -465,9 +465,7 @@ impl Reader<'_> {
     /// Forgets a server that has ended.
     pub(super) fn forget(&mut self, id: &str) {
         self.notes.servers.remove(id);
-        if let Some(open) = self.memory.open.get_mut(kind::SERVER) {
-            open.remove(id);
-        }
+        self.memory.open_mut(kind::SERVER).remove(id);
     }
 }
 

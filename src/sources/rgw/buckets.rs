@@ -258,7 +258,7 @@ impl Buckets {
 
     /// Finds out about every bucket that is remembered and was not shown. It has ended where its name is unknown now, or is that of a bucket made since.
     async fn end_missing(&mut self, seen: &Seen, run: &mut Run<'_>) -> Result<(), Fault> {
-        let open = self.memory.open.entry(kind::BUCKET.to_owned()).or_default();
+        let open = self.memory.open_mut(kind::BUCKET);
         let missing: Vec<(String, Option<String>)> = open
             .iter()
             .filter(|(id, _)| !seen.ids.contains(*id))

@@ -4,7 +4,8 @@
 //! forgets nothing by itself. A counter that shows less than before was trimmed and counts anew; the fold makes the sum, from what every reading showed.
 //!
 //! # Memory usage
-//! The counters of the hours that are not final: those of two hours at most, once caught up.
+//! The counters of the hours that are not final, about 400 bytes each: those of two hours at most, once caught up. While an hour is read, its answer and about
+//! 500 bytes for each user and bucket in it.
 
 use super::{
     Zone,
@@ -27,8 +28,8 @@ pub(super) const LIST: &str = "usage_log";
 /// Hours that one pass catches up on: what it read counts though the next one fails.
 const CAUGHT_UP_AT_ONCE: usize = 24;
 
-/// Resources whose facts are handed on together.
-const HANDED_ON_AT_ONCE: usize = 500;
+/// Resources whose facts are handed on together: several such parts are under way at once, on their way to the disk and from it to the store.
+const HANDED_ON_AT_ONCE: usize = 200;
 
 /// Reads a zone's usage log.
 #[derive(Debug)]

@@ -85,10 +85,11 @@ impl Counts {
 
 /// One user's requests to a bucket in an hour.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Counted {
-    pub(super) counters: BTreeMap<Counter, Counts>,
+pub(super) struct Counted<'a> {
+    /// Sorted. A few of many kinds, and there may be tens of thousands of such lists at once: a map would take several times the room.
+    pub(super) counters: Vec<(Counter, Counts)>,
     /// As sent.
-    pub(super) raw: String,
+    pub(super) raw: Cow<'a, str>,
 }
 
 /// Who pays, and the name of the bucket.
@@ -96,8 +97,8 @@ pub(super) type Whose = (String, String);
 
 /// What an hour's answer tells, and what of it could not be read: whose it is, and why.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Hour {
-    pub(super) counted: BTreeMap<Whose, Counted>,
+pub(super) struct Hour<'a> {
+    pub(super) counted: BTreeMap<Whose, Counted<'a>>,
     pub(super) faults: Vec<(String, String)>,
 }
 
@@ -155,7 +156,7 @@ impl Category {
 ///
 /// # Errors
 /// When it is no such answer, or tells of another hour: then it is not an answer to what was asked.
-pub(super) fn read(body: &[u8], hour: Ts) -> Result<Hour, String> {
+pub(super) fn read(body: &[u8], hour: Ts) -> Result<Hour<'_>, String> {
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
     let mut read = Hour::default();
     for entry in &answer.entries {
@@ -184,12 +185,13 @@ pub(super) fn read(body: &[u8], hour: Ts) -> Result<Hour, String> {
     Ok(read)
 }
 
-impl Counted {
-    fn add(&mut self, bucket: &Bucket, user: &str, raw: &str) -> Result<(), String> {
-        if !self.raw.is_empty() {
-            self.raw.push('\n');
+impl<'a> Counted<'a> {
+    fn add(&mut self, bucket: &Bucket, user: &str, raw: &'a str) -> Result<(), String> {
+        if self.raw.is_empty() {
+            self.raw = Cow::Borrowed(raw);
+        } else {
+            self.raw.to_mut().extend(["\n", raw]);
         }
-        self.raw.push_str(raw);
         let owner =
             (!bucket.payer.is_empty() && bucket.owner != user).then(|| bucket.owner.clone());
         for category in &bucket.categories {
@@ -197,7 +199,12 @@ impl Counted {
                 category: category.category.clone(),
                 owner: owner.clone(),
             };
-            let shown = self.counters.entry(counter).or_default();
+            let found = self.counters.binary_search_by(|(c, _)| c.cmp(&counter));
+            let at = found.unwrap_or_else(|at| {
+                self.counters.insert(at, (counter, Counts::default()));
+                at
+            });
+            let shown = &mut self.counters[at].1;
             *shown = shown
                 .plus(category.counts()?)
                 .ok_or_else(|| format!("{} does not fit 64 bits", category.category))?;

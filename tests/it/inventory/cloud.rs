@@ -162,7 +162,7 @@ impl Cloud {
     pub(super) fn memory(&self, lists: &[&str], watermark: Ts) -> Memory {
         let mut memory = Memory::default();
         for f in self.all.iter().filter(|f| f.evidence == Evidence::Sighting) {
-            let open = memory.open.entry(f.key.kind.clone()).or_default();
+            let open = memory.open_mut(&f.key.kind);
             let known = open.entry(f.key.resource.clone()).or_default();
             let (value, at, seen) = (f.value.clone(), f.at, f.seen);
             known.sighted.insert(f.aspect, Sighted { value, at, seen });

@@ -88,7 +88,7 @@ impl Cluster {
             .iter()
             .filter(|f| f.evidence == Evidence::Sighting)
         {
-            let open = memory.open.entry(f.key.kind.clone()).or_default();
+            let open = memory.open_mut(&f.key.kind);
             let known = open.entry(f.key.resource.clone()).or_default();
             let sighted = plimsoll::domain::memory::Sighted {
                 value: f.value.clone(),

@@ -150,7 +150,7 @@ impl Collected {
                     *latest = now;
                 }
             }
-            let open = memory.open.entry(key.kind.clone()).or_default();
+            let open = memory.open_mut(&key.kind);
             open.insert(key.resource.clone(), Remembered { sighted });
         }
         for p in self
@@ -329,6 +329,7 @@ pub(super) fn truth(world: &World) -> Exact {
     let mut truth = world.truth(from, to).unwrap();
     // The collectors here read servers alone.
     truth.events.retain(|e| e.kind == "server");
+    truth.requests.clear();
     let truth = serde_json::to_value(truth).unwrap();
     integrate(&truth, from.second(), to.second())
 }

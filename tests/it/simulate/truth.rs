@@ -54,6 +54,19 @@ fn integrate(
         }
     }
     holding.values().for_each(|h| count(h, to));
+    for r in truth["requests"].as_array().into_iter().flatten() {
+        for (meter, number) in [
+            ("object.requests", "requests"),
+            ("object.bytes_in", "bytes_in"),
+            ("object.bytes_out", "bytes_out"),
+        ] {
+            let n = i128::from(r[number].as_i64().unwrap());
+            if n > 0 {
+                let tenant = r["tenant"].as_str().unwrap().to_owned();
+                *sums.entry((tenant, meter.to_owned())).or_default() += n;
+            }
+        }
+    }
     sums
 }
 

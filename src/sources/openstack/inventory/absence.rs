@@ -21,7 +21,7 @@ impl Inventory {
         context: &Context,
         run: &mut Run<'_>,
     ) -> Result<(), Fault> {
-        let open = self.memory.open.entry(list.kind.to_owned()).or_default();
+        let open = self.memory.open_mut(list.kind);
         // What came after the list before, and went before this one, is known from events alone.
         for id in self.ended.take_alive(list.kind) {
             open.entry(id).or_default();

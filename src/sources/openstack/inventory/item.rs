@@ -37,7 +37,11 @@ impl Context {
 
 /// The types of remembered volumes, by volume id.
 pub(in super::super) fn volume_types(memory: &Memory) -> impl Iterator<Item = (String, String)> {
-    let volumes = memory.open.get(kind::VOLUME).into_iter().flatten();
+    let volumes = memory
+        .open
+        .get(kind::VOLUME)
+        .into_iter()
+        .flat_map(|o| o.iter());
     volumes.filter_map(|(id, known)| {
         let size = known.sighted.get(&Aspect::Flavor)?.value.known()?;
         Some((id.clone(), size.label.clone()))

@@ -52,7 +52,12 @@ impl Inventory {
                     .into_iter()
                     .collect();
                 // A project may be gone while its account still holds what it stored.
-                let open = self.memory.open.get(list.kind).into_iter().flatten();
+                let open = self
+                    .memory
+                    .open
+                    .get(list.kind)
+                    .into_iter()
+                    .flat_map(|o| o.iter());
                 projects.extend(open.map(|(id, _)| account::project_of(id).to_owned()));
                 self.singly(list, projects, context, &mut listed, &mut faults, run)
                     .await?;
