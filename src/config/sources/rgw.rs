@@ -62,6 +62,7 @@ impl Rgw {
             region: raw::Rgw::region(),
             zone: None,
             openstack: None,
+            ceph: None,
             interval_s: raw::Rgw::interval().0,
             bucket_interval_s: raw::Rgw::bucket_interval().0,
             backfill_s: raw::Rgw::backfill().0,

@@ -1,5 +1,7 @@
 //! Alerts on metering itself, from the program's own metrics. Each stands here with the test that shows when it fires and when not.
 
+mod around;
+
 use super::{Alert, Expected, Group, RUNBOOKS, Rule, Test, owned};
 use crate::{
     config::{Config, Source},
@@ -88,8 +90,8 @@ pub(super) fn rules(config: &Config) -> (Group, Vec<Test>) {
     sources(&mut made);
     stale(&mut made, config);
     usage(&mut made);
-    posts(&mut made);
-    storage(&mut made);
+    around::posts(&mut made);
+    around::storage(&mut made);
     let group = Group {
         name: "plimsoll-metering".to_owned(),
         rules: made.rules,
@@ -403,105 +405,6 @@ fn usage(made: &mut Made) {
             quiet_at: &[17],
             labels: &[("source", "a")],
             value: "1",
-        }],
-    );
-}
-
-/// Whether those who are to be told of burning budgets can be.
-fn posts(made: &mut Made) {
-    let of = |alertmanager: &str, outcome: &str| {
-        format!(
-            "plimsoll_alertmanager_posts_total{{alertmanager=\"{alertmanager}\",outcome=\"{outcome}\"}}"
-        )
-    };
-    let (a_ok, a_failed) = (of("a:9093", "ok"), of("a:9093", "failed"));
-    let (b_ok, b_failed) = (of("b:9093", "ok"), of("b:9093", "failed"));
-    // Posts of nothing count too, so that one which is away is found out before there is something to tell.
-    let (failed, ok) = (
-        "increase(plimsoll_alertmanager_posts_total{outcome=\"failed\"}[10m])",
-        "increase(plimsoll_alertmanager_posts_total{outcome=\"ok\"}[10m])",
-    );
-    made.alert(
-        "PlimsollAlertmanagerAway",
-        Severity::Ticket,
-        5,
-        &format!("{failed} > 0 unless ignoring (outcome) {ok} > 0"),
-        [
-            "Alertmanager {{ $labels.alertmanager }} takes no alerts",
-            "No post of alerts to it succeeded for 10 minutes. If there are others, they are told.",
-        ],
-        &[Shown {
-            name: "one of two is away from 3 m to 30 m",
-            series: &[
-                (&a_ok, "0+1x2 2x27 3+1x30"),
-                (&a_failed, "0x2 1+1x26 27x31"),
-                (&b_ok, "0+1x60"),
-                (&b_failed, "0x9 1x50"),
-            ],
-            fires_at: &[20, 30],
-            quiet_at: &[10, 33],
-            labels: &[("alertmanager", "a:9093"), ("outcome", "failed")],
-            value: "",
-        }],
-    );
-    made.alert(
-        "PlimsollAlertsUntold",
-        Severity::Page,
-        5,
-        &format!(
-            "sum without (alertmanager, outcome) ({failed}) > 0\nunless sum without (alertmanager, outcome) ({ok}) > 0"
-        ),
-        [
-            "No Alertmanager takes alerts of burning budgets",
-            "No post of alerts to any of them succeeded for 10 minutes: a budget that burns now wakes nobody.",
-        ],
-        &[
-            Shown {
-                name: "both are away from 3 m to 30 m",
-                series: &[
-                    (&a_ok, "0+1x2 2x27 3+1x30"),
-                    (&a_failed, "0x2 1+1x26 27x31"),
-                    (&b_ok, "0+1x2 2x60"),
-                    (&b_failed, "0x2 1+1x60"),
-                ],
-                fires_at: &[20, 30],
-                quiet_at: &[10, 33],
-                labels: &[],
-                value: "",
-            },
-            Shown {
-                name: "one of two is away",
-                series: &[(&a_ok, "0+1x60"), (&b_ok, "0x60"), (&b_failed, "0+1x60")],
-                fires_at: &[],
-                quiet_at: &[30],
-                labels: &[],
-                value: "",
-            },
-        ],
-    );
-}
-
-/// Whether what is stored is anybody's.
-fn storage(made: &mut Made) {
-    made.alert(
-        "PlimsollStorageGhosts",
-        Severity::Ticket,
-        24 * 60,
-        "plimsoll_storage_ghosts > 0",
-        [
-            "Images of {{ $labels.source }} are no volume's: {{ $labels.cause }}",
-            "For a day {{ $value }} images and more were named after Cinder volumes and were no volume's. They hold space that nobody pays for.",
-        ],
-        &[Shown {
-            name: "three from 3 m on; of another cause one for twenty hours, while a volume moves",
-            series: &[
-                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_deleted\"}", "0x2 3x1500"),
-                ("plimsoll_storage_ghosts{source=\"a\",cause=\"volume_unknown\"}", "1x1200 0x300"),
-            ],
-            fires_at: &[1443, 1500],
-            quiet_at: &[2, 1442],
-            labels: &[("source", "a"), ("cause", "volume_deleted")],
-            value: "3",
         }],
     );
 }

@@ -89,7 +89,7 @@ impl Directory {
     pub(super) fn remember(&self, of: &str, memory: &Memory) {
         let Some(i) = place(of) else { return };
         let mut all = self.listed();
-        for (id, open) in memory.open.get(of).into_iter().flatten() {
+        for (id, open) in memory.open.get(of).into_iter().flat_map(|open| open.iter()) {
             let known = |aspect| open.sighted.get(&aspect).and_then(|s| s.value.known());
             let word = |aspect| known(aspect).map_or("", |k| k.label.as_str());
             let place = (word(Aspect::Owner), word(Aspect::Name));
