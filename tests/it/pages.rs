@@ -21,7 +21,7 @@ use std::{
 
 const FIRST_USAGE_MAX: Duration = Duration::from_secs(60);
 /// Lists of a cloud with all services.
-const LISTS: usize = 15;
+const LISTS: usize = 17;
 const END_MAX: Duration = Duration::from_secs(10);
 
 /// The small cloud, standing still at this second, so that two answers a moment apart must agree.
