@@ -62,6 +62,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
         kubernetes::object("persistentvolumes", bytes)
     }),
     ("k8s_service", |bytes| kubernetes::object("services", bytes)),
+    ("k8s_kubelet", kubernetes::kubelet),
     ("spool_file", spool::fuzzed),
     ("time", time),
     ("decimal", decimal),

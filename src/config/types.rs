@@ -163,8 +163,11 @@ impl Source {
         match self {
             Self::OpenStack(o) => o.inventory_interval_s,
             Self::Ceph(c) => c.interval_s,
-            // Whatever it lists it also watches.
-            Self::Kubernetes(k) => k.interval_s,
+            // Whatever it lists it also watches; its kubelets have a rhythm of their own.
+            Self::Kubernetes(k) => match &k.kubelets {
+                Some(kubelets) if kubelets.interval_s > k.interval_s => kubelets.interval_s,
+                _ => k.interval_s,
+            },
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
         }

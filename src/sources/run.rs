@@ -2,7 +2,9 @@
 
 use super::{Out, Parcel, SourceError};
 use crate::{
-    domain::{Aspect, Batch, Evidence, Fact, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value},
+    domain::{
+        Aspect, Batch, Evidence, Fact, Known, Outcome, Pass, PassMode, Raw, ResourceKey, Ts, Value,
+    },
     net::{Clock, Dated, NetError, Tally},
 };
 use std::collections::HashSet;
@@ -17,6 +19,24 @@ pub(super) struct Draft {
     pub(super) from: Ts,
     pub(super) seen: Ts,
     pub(super) value: Value,
+}
+
+impl Draft {
+    /// What a series showed at its own time. `born`: it is known to have begun at `from`, while it was watched.
+    pub(super) fn reading(at: Ts, from: Option<Ts>, born: bool, shown: Known) -> Self {
+        Self {
+            aspect: Aspect::Reading,
+            evidence: if born {
+                Evidence::Record
+            } else {
+                Evidence::Sighting
+            },
+            at,
+            from: from.unwrap_or(at),
+            seen: at,
+            value: Value::Known(shown),
+        }
+    }
 }
 
 /// Why a pass does not count.

@@ -123,6 +123,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "k8s_claim" => kubernetes("persistentvolumeclaims"),
         "k8s_volume" => kubernetes("persistentvolumes"),
         "k8s_service" => kubernetes("services"),
+        "k8s_kubelet" => ["stats-summary.json", "metrics-resource.txt"]
+            .map(|f| read(&format!("tests/captures/kubernetes/kubelet/{f}")))
+            .into(),
         "spool_file" => vec![spool_file()],
         "time" => [
             "2026-11-23T08:51:58Z",

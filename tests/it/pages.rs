@@ -20,7 +20,7 @@ use std::{
 };
 
 const FIRST_USAGE_MAX: Duration = Duration::from_secs(60);
-/// Lists of a cloud with all services.
+/// Lists of a cloud with all services, and of its object gateways.
 const LISTS: usize = 17;
 const END_MAX: Duration = Duration::from_secs(10);
 

@@ -109,8 +109,7 @@ fn endpoints(c: &mut Checker<'_>, raw: &raw::Rgw, path: &Path) -> Option<Vec<Url
     (!all.is_empty()).then_some(all)
 }
 
-/// What is counted by one source is not counted by another: no gateway twice, and no bucket both here and as a part of a Swift account. Whoever names
-/// object-store among a source's services says that it is another store.
+/// What is counted by one source is not counted by another: no gateway twice, and no bucket both here and as a part of a Swift account.
 pub(super) fn apart(c: &mut Checker<'_>, sources: &[(Path, Source)]) {
     let zones = || {
         sources.iter().filter_map(|(path, s)| match s {
@@ -177,6 +176,9 @@ fn projects_of(c: &mut Checker<'_>, path: &Path, cloud: &str, sources: &[(Path, 
             format!("`{cloud}` reads object-store if its catalogue has it"),
             HINT,
         ),
+        Some(o) if o.reads("object-store") => {
+            c.warn(&path, format!("`{cloud}` reads object-store too"), HINT)
+        }
         Some(_) => {}
     }
 }

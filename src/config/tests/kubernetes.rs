@@ -1,7 +1,7 @@
 //! Kubernetes clusters: three ways to reach one, and what is wrong with each.
 
 use super::*;
-use crate::config::{Account, Ca, Kubernetes};
+use crate::config::{Account, Ca, KubeletPage, Kubernetes};
 use regex::Regex;
 
 const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
@@ -194,5 +194,42 @@ fn rules_about_namespaces() {
     ] {
         let problems = problems(&tenancy(rule)).join("\n");
         assert!(problems.contains(words), "{problems}");
+    }
+}
+
+#[test]
+fn kubelets_have_a_rhythm_and_cas_of_their_own_and_their_list_is_as_stale_as_that() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let with = |kubelets: &str| {
+        let rest = format!("url: https://k, token_file: token, kubelets: {kubelets}");
+        source(dir.path(), &rest)
+    };
+    let k = with("{}").unwrap();
+    let read = k.kubelets.as_ref().unwrap();
+    assert_eq!(
+        (
+            read.interval_s,
+            read.keep_s,
+            read.timeout_s,
+            read.concurrency
+        ),
+        (60, 900, 10, 32)
+    );
+    assert!(read.page == KubeletPage::Summary && read.ca_file.is_none());
+    assert_eq!(Source::Kubernetes(k).inventory_interval_s(), 60);
+    let k = with("{interval: 1h, keep: 1h, page: resource}").unwrap();
+    assert_eq!(Source::Kubernetes(k).inventory_interval_s(), 3_600);
+    for (kubelets, words) in [
+        ("{interval: 1s}", "kubelets.interval: 1s is out of bounds"),
+        (
+            "{interval: 30m}",
+            "kubelets.keep: 15m is out of bounds; from 30m to 1h",
+        ),
+        ("{ca_file: nowhere.pem}", "kubelets.ca_file"),
+        ("{page: cadvisor}", "kubelets.page"),
+    ] {
+        let problems = with(kubelets).unwrap_err().join("\n");
+        assert!(problems.contains(words), "{kubelets}: {problems}");
     }
 }

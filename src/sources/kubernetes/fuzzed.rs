@@ -1,5 +1,7 @@
 //! Entries to the parsers of what API servers send, for fuzzing: each takes any bytes, must neither panic nor hang, and checks what it accepted.
 
+pub use super::usage::fuzzed::kubelet;
+
 use super::{quantity, resources::RESOURCES};
 use crate::domain::Decimal;
 use regex::Regex;

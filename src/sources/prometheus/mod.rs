@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, HttpLogin, MetricsFrom},
-    domain::{Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value, fact::kind},
+    domain::{Known, Memory, Outcome, Pass, PassMode, Ts, fact::kind},
     net::{Client, Clock, NetError, Options, Request},
 };
 use keep::Keeper;
@@ -175,22 +175,12 @@ impl Shared {
     /// Adds facts of readings.
     fn add(&self, run: &mut Run<'_>, readings: Vec<Reading>) {
         for r in readings {
-            let draft = Draft {
-                aspect: Aspect::Reading,
-                evidence: if r.born {
-                    Evidence::Record
-                } else {
-                    Evidence::Sighting
-                },
-                at: r.at,
-                from: r.from.unwrap_or(r.at),
-                seen: r.at,
-                value: Value::Known(Known {
-                    label: r.series,
-                    levels: self.feeds[r.feed].levels(r.value),
-                    attrs: r.attrs,
-                }),
+            let shown = Known {
+                label: r.series,
+                levels: self.feeds[r.feed].levels(r.value),
+                attrs: r.attrs,
             };
+            let draft = Draft::reading(r.at, r.from, r.born, shown);
             run.add(kind::MEASURED, &r.resource, [draft], None);
         }
     }

@@ -1,9 +1,11 @@
 //! What pods really use, by their kubelets: each is asked directly, one after the other through the interval, and none waits for another.
 //!
 //! Kubelets are asked at the addresses that nodes have in the API, and which pods they tell of is known from the API too. Readings that are kept become
-//! facts of [`Aspect::Reading`] of the pods.
+//! facts of [`crate::domain::Aspect::Reading`] of the pods.
 
 mod check;
+#[doc(hidden)]
+pub(super) mod fuzzed;
 mod keep;
 pub(super) mod summary;
 #[cfg(test)]
@@ -22,7 +24,7 @@ use super::{
 use crate::{
     config::{self, KubeletPage},
     domain::{
-        Aspect, Evidence, Known, Memory, Pass, PassMode, Ts, Value,
+        Known, Memory, Pass, PassMode, Ts,
         fact::{amount, kind, reading},
     },
     net::{Clock, Reply, Tally},
@@ -278,41 +280,31 @@ fn understood(page: KubeletPage, reply: &Reply) -> Result<Page, SourceError> {
 /// Adds the facts of readings.
 fn add(kept: Vec<Kept>, rule: Rule, run: &mut Run<'_>) {
     for k in kept {
-        let level = |name: &str, value: i64| (name.to_owned(), value);
-        let [a, b] = k.point.values;
-        let (series, levels) = match k.of {
-            Of::Cpu => ("cpu", vec![level("k8s.cpu.usage", a)]),
-            Of::Memory => (
-                "memory",
-                vec![
-                    level("k8s.memory.usage", a),
-                    level(reading::HOLDS, rule.holds),
-                ],
-            ),
-            Of::Network => (
-                "network",
-                vec![
-                    level("k8s.network.bytes_in", a),
-                    level("k8s.network.bytes_out", b),
-                ],
-            ),
-        };
-        let draft = Draft {
-            aspect: Aspect::Reading,
-            evidence: if k.born {
-                Evidence::Record
-            } else {
-                Evidence::Sighting
-            },
-            at: k.point.at,
-            from: k.from.unwrap_or(k.point.at),
-            seen: k.point.at,
-            value: Value::Known(Known {
-                label: series.to_owned(),
-                levels: levels.into_iter().collect(),
-                attrs: BTreeMap::from([(amount::SCOPE.to_owned(), k.namespace)]),
-            }),
-        };
-        run.add(kind::POD, &k.pod, [draft], None);
+        run.add(kind::POD, &k.pod, [draft(&k, rule)], None);
     }
+}
+
+/// A reading as the pod's.
+fn draft(k: &Kept, rule: Rule) -> Draft {
+    let [a, b] = k.point.values;
+    let (series, levels) = match k.of {
+        Of::Cpu => ("cpu", vec![("k8s.cpu.usage", a)]),
+        Of::Memory => (
+            "memory",
+            vec![("k8s.memory.usage", a), (reading::HOLDS, rule.holds)],
+        ),
+        Of::Network => (
+            "network",
+            vec![("k8s.network.bytes_in", a), ("k8s.network.bytes_out", b)],
+        ),
+    };
+    let shown = Known {
+        label: series.to_owned(),
+        levels: levels
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        attrs: BTreeMap::from([(amount::SCOPE.to_owned(), k.namespace.clone())]),
+    };
+    Draft::reading(k.point.at, k.from, k.born, shown)
 }

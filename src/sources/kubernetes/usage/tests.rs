@@ -2,15 +2,15 @@
 
 use super::{
     super::directory::Pod,
+    draft,
     keep::{Keeper, Kept, Of, Point, Rule, Sample},
     summary::{Page, resource, summary},
 };
 use crate::{
-    domain::{Aspect, Evidence, Fact, Known, ResourceKey, Ts, Value, fact::reading},
+    domain::{Fact, ResourceKey, Ts},
     fold,
 };
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 const RULE: Rule = Rule {
     keep: 900,
@@ -207,32 +207,20 @@ fn used(kept: Vec<Kept>) -> (i64, i64) {
         kind: "pod".into(),
         resource: "uid".into(),
     };
-    let facts = kept.into_iter().map(|k| Fact {
-        key: key.clone(),
-        aspect: Aspect::Reading,
-        evidence: if k.born {
-            Evidence::Record
-        } else {
-            Evidence::Sighting
-        },
-        at: k.point.at,
-        from: k.from.unwrap_or(k.point.at),
-        seen: k.point.at,
-        value: Value::Known(Known {
-            label: "cpu".into(),
-            levels: match k.of {
-                Of::Memory => [
-                    ("k8s.memory.usage".to_owned(), k.point.values[0]),
-                    (reading::HOLDS.to_owned(), RULE.holds),
-                ]
-                .into(),
-                _ => [("k8s.cpu.usage".to_owned(), k.point.values[0])].into(),
-            },
-            attrs: BTreeMap::new(),
-        }),
-        observed_at: k.point.at,
-        pass: 1,
-        raw: String::new(),
+    let facts = kept.iter().map(|k| {
+        let d = draft(k, RULE);
+        Fact {
+            key: key.clone(),
+            aspect: d.aspect,
+            evidence: d.evidence,
+            at: d.at,
+            from: d.from,
+            seen: d.seen,
+            value: d.value,
+            observed_at: d.seen,
+            pass: 1,
+            raw: String::new(),
+        }
     });
     let amounts = fold::fold(&key, facts).amounts;
     let sum = amounts
