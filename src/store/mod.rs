@@ -9,6 +9,7 @@ pub mod engine;
 mod error;
 mod files;
 mod migrate;
+mod probed;
 mod read;
 mod resources;
 mod rows;
