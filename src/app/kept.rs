@@ -225,10 +225,27 @@ async fn render(
     Ok(writer.finish(any.about())?)
 }
 
+/// A line as it was kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A correction: nothing else tells of it.
+    Correction,
+    /// Any line, of which the facts may tell more.
+    Any,
+}
+
 /// Explains a line as it was kept: of a closed month, or an approved correction; false if there is none of that id.
-pub(super) async fn explain(store: &Store, id: &str, format: args::TextFormat) -> Result<bool> {
+pub(super) async fn explain(
+    store: &Store,
+    id: &str,
+    which: Kept,
+    format: args::TextFormat,
+) -> Result<bool> {
     let kept = store.charges_of_id(id).await?;
-    let Some(charge) = kept.first() else {
+    let Some(charge) = kept
+        .first()
+        .filter(|c| which == Kept::Any || !c.corrects.is_empty())
+    else {
         return Ok(false);
     };
     let decisions = store.decisions(&charge.month).await?;

@@ -1,6 +1,11 @@
 //! Commands that read the store: `usage`, `explain`, `export`.
 
-use super::{account::Account, corrections, exit, kept, open_store};
+use super::{
+    account::Account,
+    corrections, exit,
+    kept::{self, Kept},
+    open_store,
+};
 use crate::{
     cli::{self, args},
     config::{self, Config},
@@ -148,6 +153,10 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
         return Ok(code);
     }
     let asked = Asked::open(&config, wanted.as_of).await?;
+    if kept::explain(&asked.store, &wanted.id, Kept::Correction, wanted.format).await? {
+        asked.store.close().await?;
+        return Ok(exit::DONE);
+    }
     let months: Vec<Period> = match &wanted.month {
         Some(m) => vec![Period::month(m, asked.zone)?],
         None => months_back(asked.as_of, asked.zone),
@@ -158,8 +167,9 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
         (None, Some(book)) => super::bill::explain(&asked, &config, &book, &months, wanted).await?,
         _ => false,
     };
-    let line =
-        line || (found.is_none() && kept::explain(&asked.store, &wanted.id, wanted.format).await?);
+    let line = line
+        || (found.is_none()
+            && kept::explain(&asked.store, &wanted.id, Kept::Any, wanted.format).await?);
     asked.store.close().await?;
     if line {
         return Ok(exit::DONE);
