@@ -72,6 +72,9 @@ pub(super) async fn pump(
     if let Some(samples) = source.samples() {
         metrics.samples(source.name(), samples.read, samples.unread);
     }
+    if let Some(noticed) = source.noticed() {
+        metrics.gateways(source.name(), noticed.restarts, noticed.trims);
+    }
     touched.passes = passes;
     touched.resources = resources;
     touched.scopes = scopes;

@@ -35,8 +35,8 @@ pub use slo::slos_from_text;
 pub use types::{
     Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
     KubeletPage, Kubelets, Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
-    MetricsServer, Notifications, OpenStack, Prometheus, Rgw, Secret, SeriesOf, Slos, Source,
-    Store, StoreAt, Target,
+    MetricsServer, Notifications, OpenStack, Prometheus, Rgw, Secret, SecretGone, SeriesOf, Slos,
+    Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;
