@@ -75,6 +75,9 @@ pub(super) async fn pump(
     if let Some(noticed) = source.noticed() {
         metrics.gateways(source.name(), noticed.restarts, noticed.trims);
     }
+    for found in source.probed() {
+        metrics.probe(source.name(), &found.probe, found.good, found.took);
+    }
     touched.passes = passes;
     touched.resources = resources;
     touched.scopes = scopes;
