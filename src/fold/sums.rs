@@ -3,7 +3,9 @@
 use super::measure::{
     Counted, Dealer, Moment, UNOBSERVED, Window, counted, dimensions, level, moments,
 };
-use crate::domain::{Life, Meter, Meters, Owner, Ts, UsageRow, meter::Kind, ownership::Scopes};
+use crate::domain::{
+    Life, Meter, Meters, Owner, Shared, Sharing, Ts, UsageRow, meter::Kind, ownership::Scopes,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one meter counts of one resource, for one owner, with one set of dimensions.
@@ -256,13 +258,14 @@ fn alike<'a>(
 }
 
 /// What rows of several resources have in common, in the order of usage: tenant, contract, scope, source, kind.
-type Group = [String; 5];
+type Group = [Shared; 5];
 
 /// The rows of many resources, sorted.
 #[derive(Debug)]
 pub struct Sums {
     month: String,
     groups: BTreeMap<Group, Vec<UsageRow>>,
+    sharing: Sharing,
     /// What was added.
     pub ledger: Ledger,
 }
@@ -274,6 +277,7 @@ impl Sums {
         Self {
             month: month.to_owned(),
             groups: BTreeMap::new(),
+            sharing: Sharing::default(),
             ledger: Ledger::default(),
         }
     }
@@ -302,22 +306,23 @@ impl Summing for Sums {
         scopes: &Scopes,
         window: &Window,
     ) {
-        let key = life.key;
+        let (key, sharing) = (life.key, &mut self.sharing);
+        let (resource, name) = (Shared::from(key.resource.as_str()), Shared::from(name));
         let mut rows = Vec::new();
         self.ledger.measure(life, meters, scopes, window, |r| {
             rows.push(UsageRow {
                 id: String::new(),
-                tenant: r.owner.tenant().to_owned(),
-                contract: r.owner.contract().to_owned(),
-                scope: r.scope.to_owned(),
-                scope_name: r.scope_name.to_owned(),
-                source: key.cloud.clone(),
-                kind: key.kind.clone(),
-                resource: key.resource.clone(),
-                resource_name: name.to_owned(),
-                meter: r.meter.name.clone(),
-                unit: r.meter.unit.clone(),
-                dimensions: r.dimensions(),
+                tenant: sharing.text(r.owner.tenant()),
+                contract: sharing.text(r.owner.contract()),
+                scope: sharing.text(r.scope),
+                scope_name: sharing.text(r.scope_name),
+                source: sharing.text(&key.cloud),
+                kind: sharing.text(&key.kind),
+                resource: resource.clone(),
+                resource_name: name.clone(),
+                meter: sharing.text(&r.meter.name),
+                unit: sharing.text(&r.meter.unit),
+                dimensions: sharing.map(r.dimensions()),
                 quantity: r.quantity,
                 observed_s: r.observed_s,
                 expected_s: r.expected_s,

@@ -1,6 +1,7 @@
 //! Months: their usage, from the store through the fold; what was promised; how they are closed.
 
 pub mod close;
+pub mod closings;
 pub mod differences;
 pub mod metered;
 pub mod reconcile;

@@ -36,7 +36,7 @@ fn row(meter: &str, unit: &str, flavor: &str, quantity: i128) -> UsageRow {
         resource_name: "web-1".into(),
         meter: meter.into(),
         unit: unit.into(),
-        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]),
+        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]).into(),
         quantity,
         observed_s: 10,
         expected_s: 10,
