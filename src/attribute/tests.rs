@@ -1,7 +1,7 @@
 //! Tests of attribution.
 
 use super::*;
-use crate::domain::tenancy::{Listed, Mark, Meaning, Rule};
+use crate::domain::tenancy::{Idle, Listed, Mark, Meaning, Rule};
 use proptest::prelude::*;
 
 fn at(s: i64) -> Ts {
@@ -71,6 +71,7 @@ fn owners(rules: Vec<Rule>, table: &[(&str, &str)], spans: &[Span]) -> Vec<Strin
     let tenancy = Tenancy {
         rules,
         contracts: contracts(table),
+        platforms: Vec::new(),
     };
     let found = Attribution::new(&tenancy)
         .unwrap()
@@ -186,7 +187,7 @@ fn rules_that_cannot_be_applied_are_refused_by_number() {
     let refused = |rule: Rule| {
         Attribution::new(&Tenancy {
             rules: vec![tag(), rule],
-            contracts: BTreeMap::new(),
+            ..Tenancy::default()
         })
         .unwrap_err()
         .to_string()
@@ -328,6 +329,7 @@ fn any_tenancy() -> impl Strategy<Value = Tenancy> {
     (prop::collection::vec(rule, 0..4), table).prop_map(|(rules, table)| Tenancy {
         rules,
         contracts: contracts(&table),
+        platforms: Vec::new(),
     })
 }
 
@@ -412,7 +414,7 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
     ];
     let rules = Attribution::new(&Tenancy {
         rules,
-        contracts: BTreeMap::new(),
+        ..Tenancy::default()
     })
     .unwrap();
     let owner = |span: &Span| {
@@ -480,4 +482,36 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
             (at(5), "CO-globex".to_owned())
         ]
     );
+}
+
+#[test]
+fn what_a_platform_is_made_of_is_nobodys_whatever_rules_say() {
+    let marked = |projects: &[&str], cloud: Option<&str>| {
+        let platform = Platform {
+            cluster: "okd".into(),
+            projects: projects.iter().map(|p| (*p).to_owned()).collect(),
+            cloud: cloud.map(str::to_owned),
+            idle: Idle::Provider,
+        };
+        let rules = Attribution::new(&Tenancy {
+            rules: vec![tag()],
+            platforms: vec![platform],
+            ..Tenancy::default()
+        })
+        .unwrap();
+        let span = [project(0, "okd-1", &["contract:A"])];
+        let owners = rules.owners("cloud1", "p1", &span, at(0), at(10));
+        assert_eq!(owners.len(), 1);
+        owners[0].owner == Owner::Platform
+    };
+    for by in ["p1", "Default/okd-1", "default/okd-1"] {
+        assert!(
+            marked(&[by], None) && marked(&["x", by], Some("cloud1")),
+            "{by}"
+        );
+        assert!(!marked(&[by], Some("cloud2")), "{by}");
+    }
+    assert!(!marked(&["okd-1", "p2"], None) && !marked(&[], None));
+    let none = Owner::Platform;
+    assert_eq!((none.tenant(), none.contract()), ("platform", ""));
 }

@@ -23,7 +23,7 @@ pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
 pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 pub(super) use rgw::Rgw;
-pub(super) use tenancy::{Listed, Rule, Tenancy};
+pub(super) use tenancy::{Idle, Listed, Platform, Rule, Tenancy};
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};

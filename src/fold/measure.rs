@@ -16,8 +16,8 @@ pub const UNOBSERVED: &str = "unobserved";
 pub(super) struct Moment<'a> {
     pub(super) start: Ts,
     pub(super) end: Option<Ts>,
-    state: Option<&'a Known>,
-    flavor: Option<&'a Known>,
+    pub(super) state: Option<&'a Known>,
+    pub(super) flavor: Option<&'a Known>,
     zone: Option<&'a Known>,
     pub(super) scope: &'a str,
     /// The source whose scope it is, where that is another one.

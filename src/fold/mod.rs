@@ -8,6 +8,7 @@ mod aspect;
 mod check;
 mod counter;
 pub mod measure;
+pub mod nodes;
 mod reading;
 pub mod sums;
 #[cfg(test)]

@@ -3,7 +3,12 @@
 use super::measure::{
     Counted, Dealer, Moment, UNOBSERVED, Window, counted, dimensions, level, moments,
 };
-use crate::domain::{Life, Meter, Meters, Owner, Ts, UsageRow, meter::Kind, ownership::Scopes};
+use super::nodes::dimension;
+use crate::domain::{
+    Life, Meter, Meters, Owner, Ts, UsageRow,
+    meter::Kind,
+    ownership::{Scopes, UNATTRIBUTED},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one meter counts of one resource, for one owner, with one set of dimensions.
@@ -185,7 +190,8 @@ impl Ledger {
         }
     }
 
-    fn enter(&mut self, meter: &str, there: i128, dealt: i128) {
+    /// Enters what there was of a meter's quantity, and what of it was dealt out.
+    pub fn enter(&mut self, meter: &str, there: i128, dealt: i128) {
         if !self.by_meter.contains_key(meter) {
             self.by_meter.insert(meter.to_owned(), [0; 2]);
         }
@@ -325,22 +331,30 @@ impl Summing for Sums {
         });
         for mut row in rows {
             row.id = UsageRow::id_of(&self.month, &row);
-            let group = [
-                &row.tenant,
-                &row.contract,
-                &row.scope,
-                &row.source,
-                &row.kind,
-            ];
-            self.groups
-                .entry(group.map(Clone::clone))
-                .or_default()
-                .push(row);
+            self.add_row(row);
         }
+    }
+
+    fn add_row(&mut self, row: UsageRow) {
+        let group = [
+            &row.tenant,
+            &row.contract,
+            &row.scope,
+            &row.source,
+            &row.kind,
+        ];
+        self.groups
+            .entry(group.map(Clone::clone))
+            .or_default()
+            .push(row);
     }
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 }
 
@@ -356,8 +370,14 @@ pub trait Summing {
         window: &Window,
     );
 
+    /// Adds a row that is of several resources together: of its meter and what it is a part of. It is entered in the ledger already.
+    fn add_row(&mut self, row: UsageRow);
+
     /// What was added.
     fn ledger(&self) -> &Ledger;
+
+    /// Where what was there and what was dealt out is entered.
+    fn ledger_mut(&mut self) -> &mut Ledger;
 }
 
 /// The sum of rows.
@@ -408,7 +428,29 @@ impl Summing for Totals {
         self.ledger.overflowed |= overflowed;
     }
 
+    fn add_row(&mut self, row: UsageRow) {
+        let part = row.dimensions.get(dimension::PART);
+        let meter = part.map_or_else(|| row.meter.clone(), |p| format!("{} ({p})", row.meter));
+        if row.tenant == UNATTRIBUTED {
+            self.unattributed.insert((row.source, row.scope));
+        }
+        let total = self
+            .by
+            .entry([row.tenant, row.contract, meter, row.unit])
+            .or_default();
+        match total.quantity.checked_add(row.quantity) {
+            Some(quantity) => total.quantity = quantity,
+            None => self.ledger.overflowed = true,
+        }
+        total.observed_s += row.observed_s;
+        total.expected_s += row.expected_s;
+    }
+
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 }

@@ -4,6 +4,7 @@ use super::{
     beside::{self, Beside, ThingRow},
     board::Figures,
     costs::Costs,
+    nodes::{self, NodeRow},
     reach::{self, ListRow},
     warnings,
 };
@@ -50,6 +51,8 @@ pub struct Overview {
     pub differences: Vec<Difference>,
     /// How many of them there are, kept one by one or not.
     pub differing: u64,
+    /// Nodes of clusters that are shared out, by source and name.
+    pub nodes: Vec<NodeRow>,
     /// What a person should look at, worst first.
     pub warnings: Vec<String>,
 }
@@ -217,6 +220,7 @@ impl Overview {
                     book: b.name.clone(),
                 }),
             tenants: tenants(&owned, &costs),
+            nodes: nodes::nodes(&usage.rows),
             unread: config
                 .sources
                 .iter()

@@ -81,6 +81,7 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
                 prefix: "contract:".into(),
             }],
             contracts: BTreeMap::new(),
+            platforms: Vec::new(),
         },
         meters: Metering {
             declared: Vec::new(),

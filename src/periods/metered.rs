@@ -1,6 +1,6 @@
 //! Usage of a period with the times behind it: what rating needs.
 
-use super::usage::{self, Computed, Rules, UsageError};
+use super::usage::{self, Computed, Rules, Seen, UsageError};
 use crate::{
     domain::{
         Period, ResourceKey, Ts, UsageRow,
@@ -33,13 +33,19 @@ pub async fn compute(
 ) -> Result<Dated, UsageError> {
     let month = period.to_string();
     let mut by_row: BTreeMap<String, Vec<Stretch>> = BTreeMap::new();
-    let mut computed = usage::compute_each(store, rules, period, as_of, |life, scopes, window| {
-        for piece in measure::pieces_of(life, &rules.meters, scopes) {
-            let stretches = stretches(&piece, window);
-            if !stretches.is_empty() {
-                let id = UsageRow::id_of(&month, &row_of(life.key, piece));
-                by_row.entry(id).or_default().extend(stretches);
+    let mut computed = usage::compute_each(store, rules, period, as_of, |seen| match seen {
+        Seen::Life(life, scopes, window) => {
+            for piece in measure::pieces_of(life, &rules.meters, scopes) {
+                let stretches = stretches(&piece, window);
+                if !stretches.is_empty() {
+                    let id = UsageRow::id_of(&month, &row_of(life.key, piece));
+                    by_row.entry(id).or_default().extend(stretches);
+                }
             }
+        }
+        Seen::Share(row, days) => {
+            let stretches = days.iter().flat_map(|d| d.stretches()).collect();
+            by_row.insert(row.id.clone(), stretches);
         }
     })
     .await?;

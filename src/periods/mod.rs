@@ -1,8 +1,10 @@
 //! Months: their usage, from the store through the fold; what was promised; how they are closed.
 
+pub mod beneath;
 pub mod close;
 pub mod differences;
 pub mod metered;
+mod nodes;
 pub mod reconcile;
 pub mod slo;
 pub mod usage;

@@ -1,11 +1,11 @@
 //! Usage of a period: the store's facts, folded, attributed, measured.
 
-use super::differences::Differences;
+use super::{differences::Differences, nodes};
 use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
     domain::{
-        Aspect, Life, Meters, Owner, OwnerSpan, Period, Timeline, Ts,
+        Aspect, Life, Meters, Owner, OwnerSpan, Period, Timeline, Ts, UsageRow,
         digest::Fields,
         fact::{amount, kind},
         invariant::Invariant,
@@ -15,6 +15,7 @@ use crate::{
     },
     fold::{
         self, measure,
+        nodes::Day,
         sums::{Summing, Sums, Totals},
     },
     store::{FactQuery, Store, StoreError},
@@ -250,10 +251,19 @@ pub async fn compute(
     period: &Period,
     as_of: Ts,
 ) -> Result<Computed, UsageError> {
-    compute_each(store, rules, period, as_of, |_, _, _| {}).await
+    compute_each(store, rules, period, as_of, |_| {}).await
 }
 
-/// The same, showing each resource as it is measured.
+/// What is shown on the way.
+#[derive(Clone, Copy)]
+pub enum Seen<'s> {
+    /// A resource as it is measured.
+    Life(&'s Life<'s>, &'s Scopes, &'s measure::Window),
+    /// A row that is a share of a node, and its days.
+    Share(&'s UsageRow, &'s [Day]),
+}
+
+/// The same, showing each resource and share as it is measured.
 ///
 /// # Errors
 /// [`UsageError`].
@@ -262,7 +272,7 @@ pub async fn compute_each(
     rules: &Rules,
     period: &Period,
     as_of: Ts,
-    each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
+    each: impl FnMut(Seen<'_>),
 ) -> Result<Computed, UsageError> {
     let sums = Sums::new(&period.to_string());
     let walked = walk(store, rules, period, as_of, sums, each).await?;
@@ -301,7 +311,7 @@ pub async fn summarise(
     period: &Period,
     as_of: Ts,
 ) -> Result<Summary, UsageError> {
-    let mut walked = walk(store, rules, period, as_of, Totals::default(), |_, _, _| {}).await?;
+    let mut walked = walk(store, rules, period, as_of, Totals::default(), |_| {}).await?;
     let nobodys = std::mem::take(&mut walked.sums.unattributed);
     Ok(Summary {
         month: period.to_string(),
@@ -332,7 +342,7 @@ async fn walk<S: Summing>(
     period: &Period,
     as_of: Ts,
     mut sums: S,
-    mut each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
+    mut each: impl FnMut(Seen<'_>),
 ) -> Result<Walked<S>, UsageError> {
     let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
@@ -344,6 +354,7 @@ async fn walk<S: Summing>(
     let mut differences = Differences::default();
     let mut violations = BTreeSet::new();
     let mut facts = Fields::default();
+    let mut clusters = nodes::Clusters::of(rules);
     let mut stream = store.told(&query)?;
     while let Some((key, mut told)) = stream.next().await? {
         let mut ids: Vec<u64> = told.iter().map(|f| f.id).collect();
@@ -365,8 +376,17 @@ async fn walk<S: Summing>(
             as_of,
         };
         sums.add(&life, name_of(&life), &rules.meters, &scopes, &window);
-        each(&life, &scopes, &window);
+        clusters.add(&life, name_of(&life), &scopes);
+        each(Seen::Life(&life, &scopes, &window));
     }
+    let asked = nodes::Asked {
+        rules,
+        period,
+        as_of,
+        scopes: &scopes,
+        watermarks: &watermarks,
+    };
+    clusters.share(&asked, &mut sums, |row, days| each(Seen::Share(row, days)));
     if sums.ledger().overflowed {
         return Err(UsageError::Overflow(period.to_string()));
     }
@@ -409,7 +429,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .filter(|o| o.start < period.to && o.end > period.from)
             .filter_map(|o| match &o.owner {
                 Owner::Unattributed { reason } => Some(reason.clone()),
-                Owner::Tenant { .. } => None,
+                Owner::Tenant { .. } | Owner::Platform => None,
             })
             .collect();
         if told.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Account, Ca, KubeletPage, Kubernetes};
+use crate::domain::tenancy::Idle;
 use regex::Regex;
 
 const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
@@ -231,5 +232,75 @@ fn kubelets_have_a_rhythm_and_cas_of_their_own_and_their_list_is_as_stale_as_tha
     ] {
         let problems = with(kubelets).unwrap_err().join("\n");
         assert!(problems.contains(words), "{kubelets}: {problems}");
+    }
+}
+
+#[test]
+fn what_a_cluster_stands_on_is_named_by_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let with = |platforms: &str| {
+        let text = format!(
+            "sources: [{{kind: kubernetes, name: okd, url: https://k, token_file: token}}, {{kind: openstack, name: nordic, auth_url: https://k/v3, username: u, project: p, password: {{env: OS_PASSWORD}}}}]\n\
+             tenancy: {{platforms: {platforms}}}\n"
+        );
+        judge(
+            &dir.path().join("c.yaml"),
+            &text,
+            &Overrides::default(),
+            &env,
+        )
+    };
+    let config =
+        with("[{cluster: okd, projects: [Default/okd-1], source: nordic, idle: by_request}]");
+    let tenancy = config.unwrap().tenancy;
+    assert_eq!(
+        (
+            tenancy.platforms[0].idle,
+            tenancy.platforms[0].cloud.as_deref()
+        ),
+        (Idle::ByRequest, Some("nordic"))
+    );
+    assert!(!tenancy.rules.is_empty(), "the rules are the default's");
+    let config = with("[{cluster: okd, projects: []}]").unwrap();
+    assert_eq!(config.tenancy.platforms[0].idle, Idle::Provider);
+    let warned = config.warnings.iter().map(ToString::to_string);
+    assert!(
+        warned
+            .into_iter()
+            .any(|w| w.contains("platforms[0].projects"))
+    );
+    for (platforms, words) in [
+        (
+            "[{cluster: okd-1, projects: [a]}]",
+            "tenancy.platforms[0].cluster: there is no source `okd-1` of the kind kubernetes",
+        ),
+        (
+            "[{cluster: nordic, projects: [a]}]",
+            "tenancy.platforms[0].cluster",
+        ),
+        (
+            "[{cluster: okd, projects: [a], source: nordik}]",
+            "tenancy.platforms[0].source: there is no source `nordik`",
+        ),
+        (
+            "[{cluster: okd, projects: [a]}, {cluster: okd, projects: [b]}]",
+            "tenancy.platforms[1].cluster: `okd` has an entry already",
+        ),
+        ("[{cluster: okd}]", "projects"),
+        (
+            "[{cluster: okd, projects: [a], idle: nobody}]",
+            "tenancy.platforms[0].idle",
+        ),
+    ] {
+        let problems: Vec<String> = with(platforms)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            problems.join("\n").contains(words),
+            "{platforms}: {problems:#?}"
+        );
     }
 }
