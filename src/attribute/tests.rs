@@ -1,7 +1,9 @@
 //! Tests of attribution.
 
+mod platforms;
+
 use super::*;
-use crate::domain::tenancy::{Idle, Listed, Mark, Meaning, Rule};
+use crate::domain::tenancy::{Listed, Mark, Meaning, Rule};
 use proptest::prelude::*;
 
 fn at(s: i64) -> Ts {
@@ -85,6 +87,7 @@ fn owners(rules: Vec<Rule>, table: &[(&str, &str)], spans: &[Span]) -> Vec<Strin
         Owner::Unattributed { reason } => {
             format!("{}..{} ! {reason}", s.start.second(), s.end.second())
         }
+        Owner::Platform => panic!("no platform is marked"),
     };
     found.iter().map(show).collect()
 }
@@ -423,6 +426,7 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
         match &owners[0].owner {
             Owner::Tenant { tenant, contract } => format!("{tenant} {contract}"),
             Owner::Unattributed { reason } => format!("! {reason}"),
+            Owner::Platform => panic!("no platform is marked"),
         }
     };
     assert_eq!(
@@ -482,36 +486,4 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
             (at(5), "CO-globex".to_owned())
         ]
     );
-}
-
-#[test]
-fn what_a_platform_is_made_of_is_nobodys_whatever_rules_say() {
-    let marked = |projects: &[&str], cloud: Option<&str>| {
-        let platform = Platform {
-            cluster: "okd".into(),
-            projects: projects.iter().map(|p| (*p).to_owned()).collect(),
-            cloud: cloud.map(str::to_owned),
-            idle: Idle::Provider,
-        };
-        let rules = Attribution::new(&Tenancy {
-            rules: vec![tag()],
-            platforms: vec![platform],
-            ..Tenancy::default()
-        })
-        .unwrap();
-        let span = [project(0, "okd-1", &["contract:A"])];
-        let owners = rules.owners("cloud1", "p1", &span, at(0), at(10));
-        assert_eq!(owners.len(), 1);
-        owners[0].owner == Owner::Platform
-    };
-    for by in ["p1", "Default/okd-1", "default/okd-1"] {
-        assert!(
-            marked(&[by], None) && marked(&["x", by], Some("cloud1")),
-            "{by}"
-        );
-        assert!(!marked(&[by], Some("cloud2")), "{by}");
-    }
-    assert!(!marked(&["okd-1", "p2"], None) && !marked(&[], None));
-    let none = Owner::Platform;
-    assert_eq!((none.tenant(), none.contract()), ("platform", ""));
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod kubelets;
+mod nodes;
 mod server;
 
 use crate::harness::{Plimsoll, json};
