@@ -11,7 +11,7 @@ mod figures;
 use figures::{Figure, keep};
 use plimsoll::{
     domain::Ts,
-    slo::{Alpha, Objective, SLICE_S, Sli, Slo, Target, Watch, Window, number, slices},
+    slo::{Alpha, Objective, SLICE_S, Sli, Slo, Target, Watch, Window, number, runs, slices},
 };
 use std::{collections::BTreeMap, fs, hint::black_box, time::Instant};
 
@@ -77,8 +77,8 @@ fn main() {
     let t = Instant::now();
     let watch = |pair| {
         let mut watch = Watch::new(&slo, slo.objective.target);
-        for slice in slices(events(pair), reach, reach.1) {
-            watch.step(&slice);
+        for run in runs(events(pair), reach, reach.1) {
+            watch.take(&run);
         }
         watch
     };
@@ -93,8 +93,8 @@ fn main() {
         for (watch, pair) in watches.iter_mut().zip(0..) {
             // One of ten fails.
             let event = (reach.0, pair % 10 != 0);
-            for slice in slices([event], reach, reach.1) {
-                watch.step(&slice);
+            for run in runs([event], reach, reach.1) {
+                watch.take(&run);
             }
             fires += watch.burning().count();
         }
@@ -114,13 +114,7 @@ fn main() {
             "a bare loop over the same slices",
             bare,
         ),
-        Figure::new(
-            "slo.start",
-            start,
-            "s",
-            "a bare loop over the same slices",
-            bare,
-        ),
+        Figure::new("slo.start", start, "s", "the limit of 2 s", TURN_MAX_S),
         Figure::new(
             "slo.memory",
             memory_mb(),

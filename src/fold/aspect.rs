@@ -14,7 +14,20 @@ struct Point<'a> {
     /// The earliest it may have: an event's start.
     from: Ts,
     value: Held<'a>,
+    /// How its time is known.
+    timed: Timed,
     because: Vec<u64>,
+}
+
+/// How well the time of a change is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timed {
+    /// By the change itself.
+    Exactly,
+    /// By the last update of a record that was shown at once: as a message shows it.
+    ByRecord,
+    /// It lies between two sightings; the latter's time.
+    Between(Ts),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +111,7 @@ fn exact_points<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Vec<Point<'a>> {
             at: Ts::MIN,
             from: Ts::MIN,
             value: Held::Untold,
+            timed: Timed::Exactly,
             because: Vec::new(),
         });
     }
@@ -112,6 +126,7 @@ fn exact_points<'a>(aspect: Aspect, facts: &[Told<'a>]) -> Vec<Point<'a>> {
             at: f.at,
             from: f.from.min(f.at),
             value,
+            timed: Timed::Exactly,
             because: vec![f.id],
         });
         if ends {
@@ -143,13 +158,22 @@ fn apply<'a>(
         seen.plus_seconds(-TOLERANCE_S),
         seen.plus_seconds(TOLERANCE_S),
     );
-    // Points that may have been in force when the cloud said so.
+    let by_record = sighting.from == sighting.at;
+    // Points that may have been in force when the cloud said so. The cloud's clocks disagree, but a record's updates are of one clock: what one shows that
+    // was written after the next change is not what was before that.
     let in_force = |points: &[Point<'_>], i: usize| {
-        points[i].from <= high && points.get(i + 1).is_none_or(|next| next.at >= low)
+        points[i].from <= high
+            && points.get(i + 1).is_none_or(|next| {
+                let later = by_record && next.timed == Timed::ByRecord && next.at < sighting.at;
+                next.at >= low && !later
+            })
     };
     let mut all = 0..points.len();
     let known = Held::Known(value);
     if let Some(i) = (all.clone()).find(|&i| in_force(points, i) && points[i].value == known) {
+        if by_record {
+            sharpen(points, i, sighting);
+        }
         confirm(&mut points[i], id);
         return true;
     }
@@ -169,6 +193,11 @@ fn apply<'a>(
         }
         return true;
     }
+    let timed = if by_record {
+        Timed::ByRecord
+    } else {
+        Timed::Between(seen)
+    };
     if ambiguous || ended.is_some_and(|end| end <= high) {
         // A thing that is being deleted is taken apart first: that is no change of what was held.
         return true;
@@ -181,6 +210,7 @@ fn apply<'a>(
                 at: seen,
                 from: seen,
                 value: Held::Known(value),
+                timed,
                 because: vec![id],
             },
         );
@@ -200,10 +230,25 @@ fn apply<'a>(
             at,
             from: at,
             value: Held::Known(value),
+            timed,
             because: vec![id],
         },
     );
     explained
+}
+
+/// A list read while a request is under way may show what a record written before its end says; the message that follows tells when it was done.
+fn sharpen(points: &mut [Point<'_>], i: usize, message: &Told<'_>) {
+    let Timed::Between(seen) = points[i].timed else {
+        return;
+    };
+    let next = points.get(i + 1).map_or(Ts::MAX, |p| p.at);
+    let of_it = points[i].at..=seen.plus_seconds(TOLERANCE_S);
+    if of_it.contains(&message.at) && message.at < next {
+        points[i].at = message.at;
+        points[i].from = message.at;
+        points[i].timed = Timed::ByRecord;
+    }
 }
 
 /// Remembers the first and the latest sighting that confirmed a point: enough to explain it, and bounded.
@@ -250,12 +295,14 @@ fn apply_missing(points: &mut Vec<Point<'_>>, facts: &[Told<'_>]) {
         at: last_listed,
         from: last_listed,
         value: Held::Missing,
+        timed: Timed::Exactly,
         because: because.clone(),
     });
     points.push(Point {
         at: gone,
         from: gone,
         value: Held::Gone,
+        timed: Timed::Exactly,
         because,
     });
 }

@@ -339,6 +339,70 @@ fn a_change_left_untold_is_named_by_what_was_read_later_or_stays_a_gap() {
 }
 
 #[test]
+fn what_was_held_for_seconds_is_told_by_the_times_of_the_record() {
+    // A router's gateway, by messages: given within the second of its making, and taken four seconds later.
+    let messages = || {
+        vec![
+            flavor_seen(10, 10, "none"),
+            flavor_seen(10, 11, "one"),
+            flavor_seen(14, 14, "none"),
+        ]
+    };
+    let expected = "none -..10, one 10..14, none 14..";
+    let flavors = |facts: Vec<Fact>| {
+        let all = facts.into_iter().chain([sighting(9, 9, "active")]);
+        let t = fold(&key(), all.collect::<Vec<_>>());
+        assert_eq!(check(&t), Ok(()));
+        show(&t, Aspect::Flavor).replace("none 9..10", "none -..10")
+    };
+    assert_eq!(flavors(messages()), expected);
+    // Whatever lists saw besides, and when: between two of them alone the change would lie elsewhere.
+    for (from, at, seen) in [(11, 12, 13), (11, 13, 14), (12, 14, 19), (14, 17, 19)] {
+        let listed = Fact {
+            from: Ts::from_second(from),
+            ..flavor_seen(at, seen, "none")
+        };
+        let all: Vec<_> = messages().into_iter().chain([listed]).collect();
+        assert_eq!(flavors(all), expected, "listed {from} {at} {seen}");
+    }
+}
+
+#[test]
+fn a_message_moves_only_the_change_it_is_of() {
+    let listed = Fact {
+        from: Ts::from_second(90),
+        ..flavor_seen(100, 101, "large")
+    };
+    let known = [
+        sighting(50, 50, "active"),
+        flavor_seen(50, 60, "small"),
+        listed,
+    ];
+    let with = |more: &[Fact]| {
+        let t = fold(&key(), known.iter().chain(more).cloned());
+        show(&t, Aspect::Flavor)
+    };
+    assert_eq!(with(&[]), "small 50..100, large 100..");
+    let of_it = flavor_seen(102, 102, "large");
+    assert_eq!(
+        with(std::slice::from_ref(&of_it)),
+        "small 50..102, large 102.."
+    );
+    // Renamed soon after, and long after.
+    for renamed in [104, 200] {
+        let of_the_name = flavor_seen(renamed, renamed, "large");
+        assert_eq!(
+            with(&[of_it.clone(), of_the_name]),
+            "small 50..102, large 102.."
+        );
+    }
+    assert_eq!(
+        with(&[flavor_seen(200, 200, "large")]),
+        "small 50..100, large 100.."
+    );
+}
+
+#[test]
 fn equal_neighbours_merge_and_half_seconds_floor_once() {
     let mut a = event(100, 100, "active");
     a.at = Ts(100_900_000);

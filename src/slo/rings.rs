@@ -1,7 +1,7 @@
 //! Sums over windows that move on slice by slice: for thousands of objectives and tenants at once.
 //!
 //! # Memory
-//! 18 bytes a bucket. The shortest windows are kept in single slices (360 for 6 hours), longer ones coarser (288 for three days, 360 for thirty): 18 KB
+//! 20 bytes a bucket. The shortest windows are kept in single slices (360 for 6 hours), longer ones coarser (288 for three days, 360 for thirty): 20 KB
 //! an objective and tenant with the standard windows.
 
 use super::alert::Reading;
@@ -29,29 +29,30 @@ impl Span {
     }
 }
 
+/// How many there were from the first slice on, as of the end of each bucket: what lies between two buckets is their difference. Counts wrap.
 #[derive(Debug)]
 struct Ring {
     every: i64,
     good: Box<[u64]>,
     bad: Box<[u64]>,
-    covered: Box<[u16]>,
+    covered: Box<[u32]>,
 }
 
 #[derive(Debug)]
-struct Sum {
+struct Window {
     ring: usize,
     /// Full buckets before the present one.
     buckets: i64,
-    good: u64,
-    bad: u64,
-    covered: u64,
 }
 
 /// The sums of one objective and tenant over some windows.
 #[derive(Debug)]
 pub struct Rings {
     rings: Vec<Ring>,
-    sums: Vec<Sum>,
+    windows: Vec<Window>,
+    good: u64,
+    bad: u64,
+    covered: u32,
     /// The first slice ever, and the last.
     reach: Option<(i64, i64)>,
 }
@@ -61,7 +62,7 @@ impl Rings {
     #[must_use]
     pub fn new(spans: &[Span]) -> Self {
         let mut sizes: Vec<(u16, i64)> = Vec::new();
-        let mut sums = Vec::with_capacity(spans.len());
+        let mut windows = Vec::with_capacity(spans.len());
         for span in spans {
             let every = span.every.max(1);
             let full = i64::from(span.slices.div_ceil(u32::from(every)));
@@ -74,17 +75,12 @@ impl Rings {
                     sizes.push((every, 0));
                     sizes.len() - 1
                 });
-            sizes[ring].1 = sizes[ring].1.max(buckets + 1);
-            sums.push(Sum {
-                ring,
-                buckets,
-                good: 0,
-                bad: 0,
-                covered: 0,
-            });
+            // The present one, and the one before the window.
+            sizes[ring].1 = sizes[ring].1.max(buckets + 2);
+            windows.push(Window { ring, buckets });
         }
         let rings = sizes.into_iter().map(|(every, buckets)| {
-            let size = usize::try_from(buckets).unwrap_or(1);
+            let size = usize::try_from(buckets).unwrap_or(2);
             Ring {
                 every: i64::from(every),
                 good: vec![0; size].into(),
@@ -94,7 +90,10 @@ impl Rings {
         });
         Self {
             rings: rings.collect(),
-            sums,
+            windows,
+            good: 0,
+            bad: 0,
+            covered: 0,
             reach: None,
         }
     }
@@ -102,68 +101,86 @@ impl Rings {
     /// Adds a slice that is known; the ones left out before it are gaps. Slices come in order: an earlier one than the last is refused (`false`), and so
     /// are counts that would not fit 63 bits.
     pub fn push(&mut self, number: i64, good: u64, bad: u64) -> bool {
-        if self.reach.is_some_and(|(_, last)| number <= last) || good.max(bad) > 1 << 40 {
+        if self.is_past(number) || good.max(bad) > 1 << 40 {
             return false;
         }
-        self.advance(number);
+        self.empty(number, number);
+        self.good = self.good.wrapping_add(good);
+        self.bad = self.bad.wrapping_add(bad);
         for ring in &mut self.rings {
             let at = ring.place(number.div_euclid(ring.every));
-            ring.good[at] += good;
-            ring.bad[at] += bad;
-            ring.covered[at] += 1;
-        }
-        for sum in &mut self.sums {
-            sum.good += good;
-            sum.bad += bad;
-            sum.covered += 1;
+            (ring.good[at], ring.bad[at]) = (self.good, self.bad);
         }
         true
     }
 
-    /// Lets time go on to this slice without knowing it.
-    pub fn gap(&mut self, number: i64) {
-        if self.reach.is_none_or(|(_, last)| number > last) {
-            self.advance(number);
+    /// Adds the slices from one through another, known to hold nothing; the ones left out before them are gaps. What is past is left as it is.
+    pub fn empty(&mut self, from: i64, through: i64) {
+        if from <= through && !self.is_past(through) {
+            self.advance(from - 1, false);
+            self.advance(through, true);
         }
     }
 
-    fn advance(&mut self, number: i64) {
-        let Some((first, last)) = self.reach else {
-            self.reach = Some((number, number));
+    /// Lets time go on to this slice without knowing it.
+    pub fn gap(&mut self, number: i64) {
+        if self.reach.is_none() {
+            self.advance(number - 1, false);
+        }
+        self.advance(number, false);
+    }
+
+    fn is_past(&self, number: i64) -> bool {
+        self.reach.is_some_and(|(_, last)| number <= last)
+    }
+
+    /// Goes on through a slice; those after the last are all known, or none is.
+    fn advance(&mut self, through: i64, known: bool) {
+        let (first, last) = self.reach.unwrap_or((through + 1, through));
+        self.reach = Some((first, last.max(through)));
+        if through <= last {
             return;
-        };
-        for (i, ring) in self.rings.iter_mut().enumerate() {
-            let (old, new) = (last.div_euclid(ring.every), number.div_euclid(ring.every));
+        }
+        for ring in &mut self.rings {
+            let (old, new) = (last.div_euclid(ring.every), through.div_euclid(ring.every));
             let size = i64::try_from(ring.good.len()).unwrap_or(i64::MAX);
-            for bucket in (old + 1)..=new.min(old + size) {
-                for sum in self.sums.iter_mut().filter(|s| s.ring == i) {
-                    let leaves = ring.place(bucket - sum.buckets - 1);
-                    sum.good -= ring.good[leaves];
-                    sum.bad -= ring.bad[leaves];
-                    sum.covered -= u64::from(ring.covered[leaves]);
-                }
-                let at = ring.place(bucket);
-                (ring.good[at], ring.bad[at], ring.covered[at]) = (0, 0, 0);
+            let from = old.max(new - size + 1);
+            let mut at = ring.place(from);
+            for bucket in from..=new {
+                let ends = (bucket + 1) * ring.every - 1;
+                let more = if known { ends.min(through) - last } else { 0 };
+                (ring.good[at], ring.bad[at]) = (self.good, self.bad);
+                ring.covered[at] = self.covered.wrapping_add(wrapped(more));
+                at = if at + 1 == ring.good.len() { 0 } else { at + 1 };
             }
         }
-        self.reach = Some((first, number));
+        if known {
+            self.covered = self.covered.wrapping_add(wrapped(through - last));
+        }
     }
 
     /// A window's sums, by its place in what [`Rings::new`] was given. What lies before the first slice is not expected.
     #[must_use]
     pub fn reading(&self, window: usize) -> Reading {
-        let (Some(sum), Some((first, last))) = (self.sums.get(window), self.reach) else {
+        let (Some(window), Some((first, last))) = (self.windows.get(window), self.reach) else {
             return Reading::default();
         };
-        let every = self.rings[sum.ring].every;
-        let begins = (last.div_euclid(every) - sum.buckets) * every;
+        let ring = &self.rings[window.ring];
+        let begins = last.div_euclid(ring.every) - window.buckets;
+        let before = ring.place(begins - 1);
+        let bad = self.bad.wrapping_sub(ring.bad[before]);
         Reading {
-            bad: sum.bad,
-            events: sum.good + sum.bad,
-            covered: sum.covered,
-            expected: u64::try_from(last + 1 - begins.max(first)).unwrap_or(0),
+            bad,
+            events: self.good.wrapping_sub(ring.good[before]) + bad,
+            covered: u64::from(self.covered.wrapping_sub(ring.covered[before])),
+            expected: u64::try_from(last + 1 - (begins * ring.every).max(first)).unwrap_or(0),
         }
     }
+}
+
+/// Its last 32 bits: no window has more slices.
+fn wrapped(slices: i64) -> u32 {
+    u32::try_from(slices & i64::from(u32::MAX)).unwrap_or(0)
 }
 
 impl Ring {
@@ -179,25 +196,33 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever comes, with whatever gaps: the sums are those of the slices inside the window.
+        /// Whatever comes, with whatever gaps and however many slices at once: the sums are those of the slices inside the window.
         #[test]
         fn sums_are_those_of_the_slices(
-            steps in prop::collection::vec((1i64..40, 0u64..5, 0u64..5, prop::bool::weighted(0.8)), 1..200),
+            steps in prop::collection::vec((1i64..40, 0u64..5, 0u64..5, 0u8..10), 1..200),
             start in -1000i64..1000,
         ) {
             let spans = [Span { slices: 5, every: 1 }, Span { slices: 1, every: 1 }, Span { slices: 30, every: 5 }, Span { slices: 200, every: 10 }];
             let mut rings = Rings::new(&spans);
             let (mut all, mut number): (Vec<(i64, u64, u64)>, i64) = (Vec::new(), start);
             let mut first = None;
-            for (step, good, bad, known) in steps {
+            for (step, good, bad, what) in steps {
                 number += step;
-                first.get_or_insert(number);
-                if known {
-                    prop_assert!(rings.push(number, good, bad));
-                    all.push((number, good, bad));
-                } else {
-                    rings.gap(number);
+                match what {
+                    0 | 1 => rings.gap(number),
+                    2..5 => {
+                        let from = number - step / 2;
+                        rings.empty(from, number);
+                        first.get_or_insert(from);
+                        all.extend((from..=number).map(|n| (n, 0, 0)));
+                    }
+                    _ => {
+                        prop_assert!(rings.push(number, good, bad));
+                        all.push((number, good, bad));
+                    }
                 }
+                first.get_or_insert(number);
+                rings.empty(number - 3, number);
                 prop_assert!(!rings.push(number, 1, 1) && !rings.push(number - 1, 1, 1), "no slice twice, none late");
                 for (i, span) in spans.iter().enumerate() {
                     let (len, every) = (i64::from(span.slices), i64::from(span.every));

@@ -88,45 +88,89 @@ impl AddAssign<&Slice> for Tally {
     }
 }
 
-/// All slices of `[from, to)` made of events (time, good): those at or after `settled` are gaps, for what happened there may not be known yet. Events outside
-/// are left out.
-pub fn slices(
+/// Slices one after the other that hold the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The number of the first.
+    pub from: i64,
+    /// The number of the first after it.
+    pub to: i64,
+    /// Good events of each.
+    pub good: u64,
+    /// Bad events of each.
+    pub bad: u64,
+    /// What is known of each.
+    pub state: State,
+}
+
+impl Run {
+    const fn without_events(from: i64, to: i64, state: State) -> Self {
+        Self {
+            from,
+            to,
+            good: 0,
+            bad: 0,
+            state,
+        }
+    }
+
+    /// One by one.
+    pub fn slices(self) -> impl Iterator<Item = Slice> {
+        (self.from..self.to).map(move |number| Slice {
+            number,
+            good: self.good,
+            bad: self.bad,
+            state: self.state,
+        })
+    }
+}
+
+/// All slices of `[from, to)` made of events (time, good), as runs: those at or after `settled` are gaps, for what happened there may not be known yet. Events
+/// outside are left out.
+pub fn runs(
     events: impl IntoIterator<Item = (Ts, bool)>,
     (from, to): (Ts, Ts),
     settled: Ts,
-) -> impl Iterator<Item = Slice> {
-    let known = number(settled);
+) -> impl Iterator<Item = Run> {
+    let (first, end) = (number(from), number(to));
+    let known = number(settled).clamp(first, end.max(first));
     let mut counts: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     for (t, good) in events.into_iter().filter(|(t, _)| *t >= from) {
-        let (g, b) = counts.entry(number(t)).or_default();
-        *(if good { g } else { b }) += 1;
+        let number = number(t);
+        if number < known {
+            let (g, b) = counts.entry(number).or_default();
+            *(if good { g } else { b }) += 1;
+        }
     }
-    // In order, as the slices are.
-    let mut counts = counts.into_iter().peekable();
-    (number(from)..number(to)).map(move |number| {
-        if number >= known {
-            return Slice {
-                number,
-                good: 0,
-                bad: 0,
-                state: State::Gap,
-            };
-        }
-        match counts.next_if(|(n, _)| *n == number) {
-            Some((_, (good, bad))) => Slice {
-                number,
-                good,
-                bad,
-                state: State::Measured,
-            },
-            None => Slice {
-                number,
-                good: 0,
-                bad: 0,
-                state: State::Empty,
-            },
-        }
-    })
+    let after = counts.last_key_value().map_or(first, |(last, _)| last + 1);
+    let mut next = first;
+    let measured = counts.into_iter().flat_map(move |(number, (good, bad))| {
+        let before = Run::without_events(next, number, State::Empty);
+        next = number + 1;
+        let it = Run {
+            from: number,
+            to: next,
+            good,
+            bad,
+            state: State::Measured,
+        };
+        [before, it]
+    });
+    measured
+        .chain([
+            Run::without_events(after, known, State::Empty),
+            Run::without_events(known, end, State::Gap),
+        ])
+        .filter(|r| r.from < r.to)
+}
+
+/// [`runs`], slice by slice.
+pub fn slices(
+    events: impl IntoIterator<Item = (Ts, bool)>,
+    reach: (Ts, Ts),
+    settled: Ts,
+) -> impl Iterator<Item = Slice> {
+    runs(events, reach, settled).flat_map(Run::slices)
 }
 
 #[cfg(test)]

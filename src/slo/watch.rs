@@ -4,7 +4,7 @@ use super::{
     alert::{Alarm, Alpha, Evidence, Pair, Reading, judge},
     definition::Slo,
     rings::{Rings, Span},
-    slice::{SLICE_S, Slice, State},
+    slice::{Run, SLICE_S, Slice, State},
     target::Target,
 };
 use crate::domain::Ts;
@@ -83,6 +83,26 @@ impl Watch {
             }
         }
         changed
+    }
+
+    /// The next slices. As long as nothing can begin or end with one that is empty, they are taken at once.
+    pub fn take(&mut self, run: &Run) {
+        let mut slices = run.slices();
+        while run.state != State::Empty || !self.is_still() {
+            let Some(slice) = slices.next() else {
+                return;
+            };
+            self.step(&slice);
+        }
+        if let Some(next) = slices.next() {
+            self.rings.empty(next.number, run.to - 1);
+        }
+    }
+
+    /// True if no alert fires, and none has a bad event in its short window.
+    fn is_still(&self) -> bool {
+        let mut all = self.alarms.iter().enumerate();
+        all.all(|(i, (alarm, _))| !alarm.firing && self.rings.reading(2 * i + 1).bad == 0)
     }
 
     /// What fires now of a pair, by its place.

@@ -71,40 +71,42 @@ impl Item {
             if before.is_some_and(|b| b.value == *value) {
                 continue;
             }
-            let at = self.came_about(*aspect, known, listed, seen);
+            let (from, at) = self.came_about(*aspect, known, listed, seen);
             let one = BTreeMap::from([(*aspect, value.clone())]);
-            drafts.extend(sightings(&one, at, seen));
+            drafts.extend(
+                sightings(&one, at, seen)
+                    .into_iter()
+                    .map(|d| Draft { from, ..d }),
+            );
         }
         drafts
     }
 
-    /// The best guess at when what is seen came about; between the sighting before and this one.
+    /// Since when at the earliest what is seen may have come about, and the best guess at when it did; between the sighting before and this one.
     fn came_about(
         &self,
         aspect: Aspect,
         known: Option<&Remembered>,
         listed: Option<Ts>,
         seen: Ts,
-    ) -> Ts {
+    ) -> (Ts, Ts) {
         // What was seen without this aspect was between two values of it then.
         let before = known.and_then(|k| match k.sighted.get(&aspect) {
             Some(b) => Some(b.seen),
             None => k.sighted.values().map(|s| s.seen).max(),
         });
+        // After a restart only the list knows how long the value before was seen.
+        let before = before.map(|b| b.max(listed.unwrap_or(Ts::MIN)));
         let at = match before {
-            // After a restart only the list knows how long the value before was seen.
-            Some(before) => self
-                .updated
-                .unwrap_or(seen)
-                .max(before)
-                .max(listed.unwrap_or(Ts::MIN)),
+            Some(before) => self.updated.unwrap_or(seen).max(after(before)),
             // Nobody looked before: it has been so since it was made, for all that is known. Its last change may be of anything.
             None if aspect == Aspect::State && listed.is_none() => {
                 self.created.or(self.updated).unwrap_or(seen)
             }
             None => self.updated.or(self.created).unwrap_or(seen),
         };
-        at.min(seen)
+        let at = at.min(seen);
+        (before.or(self.created).unwrap_or(at).min(at), at)
     }
 
     /// True if it is another project's than `own`.
@@ -119,9 +121,13 @@ impl Item {
         known.flat_map(|k| k.levels.values()).any(|l| *l > 0)
     }
 
-    /// Neutron makes a router without a gateway and gives it one within the same request: that one just made has none is not told yet.
-    pub(super) fn wait_for_size(&mut self, seen: Ts) {
+    /// Neutron makes a router without a gateway and gives it one within the same request: that one just made has none is not told yet, unless it was
+    /// seen with one.
+    pub(super) fn wait_for_size(&mut self, known: Option<&Remembered>, seen: Ts) {
         const MADE_WITHIN_S: i64 = 10;
+        if known.is_some_and(|k| k.sighted.contains_key(&Aspect::Flavor)) {
+            return;
+        }
         let young = self
             .created
             .is_some_and(|c| seen < c.plus_seconds(MADE_WITHIN_S));
@@ -157,6 +163,11 @@ impl Item {
             known.sighted.insert(aspect, now);
         }
     }
+}
+
+/// The first moment after one at which another value was seen.
+fn after(seen: Ts) -> Ts {
+    Ts(seen.0.saturating_add(1))
 }
 
 /// A label, unless it is empty.
@@ -231,10 +242,10 @@ mod tests {
         assert_eq!((drafts.len(), drafts[0].at), (1, ts(1030)));
         // A record that is not updated by what changed: not before it was last seen otherwise.
         let drafts = item(105, "in-use").drafts(open.get("a"), Some(ts(1000)), ts(1060));
-        assert_eq!(drafts[0].at, ts(1000));
+        assert_eq!((drafts[0].from, drafts[0].at), (ts(1000), after(ts(1000))));
         // What a restart gave back was seen long ago, but the last list had it too.
         let drafts = item(105, "in-use").drafts(open.get("a"), Some(ts(1300)), ts(1360));
-        assert_eq!(drafts[0].at, ts(1300));
+        assert_eq!((drafts[0].from, drafts[0].at), (ts(1300), after(ts(1300))));
     }
 
     #[test]
@@ -269,12 +280,16 @@ mod tests {
             )]),
             ..item(101, "")
         };
-        let told = |addresses, seen| {
+        let told = |addresses, known: Option<&Remembered>, seen| {
             let mut router = router(addresses);
-            router.wait_for_size(ts(seen));
+            router.wait_for_size(known, ts(seen));
             !router.shown.is_empty()
         };
         // Made at 100.
-        assert!(!told(0, 102) && told(1, 102) && told(0, 110));
+        assert!(!told(0, None, 102) && told(1, None, 102) && told(0, None, 110));
+        // It had a gateway already: it has lost it.
+        let mut open = BTreeMap::new();
+        router(1).remember(&mut open, ts(102));
+        assert!(told(0, open.get("a"), 106));
     }
 }

@@ -47,11 +47,13 @@ impl List {
         date: Dated,
         run: &mut Run<'_>,
     ) -> Result<(), SourceError> {
-        if self.kind == kind::ROUTER {
-            items.iter_mut().for_each(|i| i.wait_for_size(date.at));
-        }
         let listed = memory.full_watermarks.get(self.name).copied();
         let open = memory.open_mut(self.kind);
+        if self.kind == kind::ROUTER {
+            for item in &mut items {
+                item.wait_for_size(open.get(&item.id), date.at);
+            }
+        }
         for item in &items {
             let drafts = item.drafts(open.get(&item.id), listed, date.at);
             run.add(self.kind, &item.id, drafts, Some(&item.raw));

@@ -82,8 +82,8 @@ impl Watching {
                 let watch = watches
                     .entry(tenant)
                     .or_insert_with(|| Watch::new(slo, whose));
-                for slice in slo::slices(of, (begin(from), begin(settled)), events.settled) {
-                    watch.step(&slice);
+                for run in slo::runs(of, (begin(from), begin(settled)), events.settled) {
+                    watch.take(&run);
                 }
             }
         }
