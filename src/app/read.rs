@@ -86,6 +86,9 @@ pub(super) async fn usage(
     } else {
         let computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
         asked.store.close().await?;
+        for unmarked in &computed.unmarked {
+            eprintln!("plimsoll: {unmarked}");
+        }
         let mut usage = computed.usage;
         if let Some(t) = tenant {
             let known = usage.rows.iter().map(|r| r.tenant.as_str()).collect();

@@ -168,6 +168,9 @@ fn sections(
             let contracts = tenancy.as_ref().map_or(&none, |t| &t.contracts);
             sections::prices(c, &p, zone, contracts)
         });
+    if let Some(meters) = &meters {
+        sections::billed(c, meters, prices.as_ref(), &sources);
+    }
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));

@@ -18,7 +18,7 @@ pub(super) use delivery::{
     Lines as ProfileLines, RawColumn, RawProfile,
 };
 pub(super) use kubernetes::{KubeletPage, Kubelets, Kubernetes};
-pub(super) use meters::{Declared, MeterKind, Meters, States};
+pub(super) use meters::{Bills, Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
 pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};

@@ -5,6 +5,7 @@
 
 mod amount;
 mod aspect;
+mod billed;
 mod check;
 mod counter;
 pub mod measure;

@@ -1,5 +1,6 @@
 //! The exact sums of a period: what each resource used, row by row or in total, and a check that what was dealt out is what there was.
 
+use super::billed::{Billed, billed};
 use super::measure::{
     Counted, Dealer, Moment, UNOBSERVED, Window, counted, dimensions, level, moments,
 };
@@ -35,6 +36,7 @@ pub struct Row<'a> {
 enum Of<'a> {
     Moment(&'a Moment<'a>),
     Amount(&'a Counted<'a>),
+    Billed(&'a Billed<'a>),
 }
 
 impl Row<'_> {
@@ -42,6 +44,7 @@ impl Row<'_> {
         match self.of {
             Of::Moment(m) => m.dimension(name),
             Of::Amount(c) => c.dimension(name),
+            Of::Billed(b) => b.dimension(name),
         }
     }
 
@@ -57,6 +60,7 @@ impl Row<'_> {
         match self.of {
             Of::Moment(m) => dimensions(self.meter, m),
             Of::Amount(c) => c.dimensions(self.meter),
+            Of::Billed(b) => b.dimensions(self.meter),
         }
     }
 
@@ -112,6 +116,10 @@ impl Ledger {
         for meter in meters.of_kind(&life.key.kind) {
             let (mut there, mut dealt) = (0_i128, 0_i128);
             let counted: Vec<Counted<'_>> = counted(life, meter, scopes).collect();
+            let how = meter.billed.as_ref().and_then(|b| b.by);
+            let chosen = how.map_or_else(Vec::new, |how| {
+                billed((meter, how), life, &moments, meters, scopes)
+            });
             let mut rows: Vec<Row<'_>> = Vec::new();
             for a in &alike {
                 let Some((level, observed)) = level(meter, a.moment) else {
@@ -163,6 +171,33 @@ impl Ledger {
                     observed_s,
                     expected_s: seconds,
                     of: Of::Amount(c),
+                };
+                self.join(&mut rows, row);
+            }
+            for b in &chosen {
+                let observed_to = if b.observed {
+                    window.watermark
+                } else {
+                    Ts::MIN
+                };
+                let observed_s = window.seconds(b.start, b.end, observed_to);
+                let expected_s = window.seconds(b.start, b.end, window.as_of.max(window.watermark));
+                if expected_s == 0 {
+                    continue;
+                }
+                unobserved_s += window.seconds(b.start, b.end, window.watermark) - observed_s;
+                let quantity = i128::from(b.level) * i128::from(observed_s);
+                there = self.sum(there, quantity);
+                dealt = self.sum(dealt, quantity);
+                let row = Row {
+                    meter,
+                    owner: b.owner,
+                    scope: b.scope,
+                    scope_name: b.scope_name,
+                    quantity,
+                    observed_s,
+                    expected_s,
+                    of: Of::Billed(b),
                 };
                 self.join(&mut rows, row);
             }

@@ -7,6 +7,7 @@ use crate::{
     periods::{
         differences::Differences,
         metered::{self, Dated},
+        nodes::Unmarked,
         reconcile::{self, Linked, Report},
         usage::{Rules, UsageError},
     },
@@ -55,6 +56,8 @@ pub struct Figures {
     pub reasons: Reasons,
     /// Where lists and events disagree.
     pub differences: Differences,
+    /// Projects that carry nodes of clusters and are not marked.
+    pub unmarked: Vec<Unmarked>,
 }
 
 /// The board of a real store.
@@ -109,6 +112,7 @@ impl Board for StoreBoard {
                 unpriced,
                 reasons: computed.unattributed,
                 differences: computed.differences,
+                unmarked: computed.unmarked,
             })
         })
     }

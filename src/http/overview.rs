@@ -188,6 +188,7 @@ impl Overview {
             unpriced,
             reasons,
             differences,
+            unmarked,
         } = figures;
         let book = config.prices.as_ref();
         let costs = rated
@@ -230,7 +231,12 @@ impl Overview {
                 .collect(),
             no_source: config.sources.is_empty(),
             config_path: config.path.display().to_string(),
-            warnings: warnings::warnings(&lists, unattributed.as_ref(), &unpriced, &total),
+            warnings: warnings::warnings(
+                &lists,
+                unattributed.as_ref(),
+                &unpriced,
+                (&total, &unmarked),
+            ),
             total,
             unattributed,
             lists,

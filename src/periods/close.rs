@@ -341,6 +341,7 @@ mod tests {
             unobserved: BTreeMap::new(),
             unattributed: BTreeMap::new(),
             facts: String::new(),
+            unmarked: Vec::new(),
             violations: BTreeSet::new(),
         };
         Dated {

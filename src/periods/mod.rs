@@ -4,7 +4,7 @@ pub mod beneath;
 pub mod close;
 pub mod differences;
 pub mod metered;
-mod nodes;
+pub mod nodes;
 pub mod reconcile;
 pub mod slo;
 pub mod usage;

@@ -3,7 +3,7 @@
 use super::usage::Rules;
 use crate::{
     domain::{
-        Aspect, Life, Period, Ts, UsageRow,
+        Aspect, Life, Owner, Period, Ts, UsageRow,
         fact::kind,
         ownership::{PLATFORM, Scopes},
         tenancy::Idle,
@@ -14,7 +14,10 @@ use crate::{
         sums::Summing,
     },
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 /// The clusters whose nodes are shared out, under way through all resources. **Memory usage**: that of [`Carried`], and about 100 bytes a server.
 #[derive(Debug, Default)]
@@ -22,6 +25,34 @@ pub(super) struct Clusters {
     by_name: BTreeMap<String, (Idle, Carried)>,
     /// Of each server its source and its project.
     servers: HashMap<String, (String, String)>,
+}
+
+/// A project that carries nodes of a cluster and is not marked as the platform's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmarked {
+    /// The cluster.
+    pub cluster: String,
+    /// The source of the project.
+    pub source: String,
+    /// The project, by name if it has one.
+    pub project: String,
+    /// How many nodes.
+    pub nodes: usize,
+}
+
+impl fmt::Display for Unmarked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cluster,
+            source,
+            project,
+            nodes,
+        } = self;
+        write!(
+            f,
+            "{nodes} nodes of {cluster} stand on project {project} of {source}, which is not among its `projects` under tenancy.platforms: they and their pods may both be billed"
+        )
+    }
 }
 
 /// When what, as of when.
@@ -88,6 +119,29 @@ impl Clusters {
             ledger.overflowed |= sums.ledger().overflowed;
             *sums.ledger_mut() = ledger;
         }
+    }
+
+    /// Projects that carry nodes and are not marked: what is in them and what stands on it are both on bills.
+    pub(super) fn unmarked(&self, scopes: &Scopes) -> Vec<Unmarked> {
+        let mut all: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+        for (cluster, (_, carried)) in &self.by_name {
+            for (cloud, project) in carried.servers().filter_map(|s| self.servers.get(s)) {
+                let scope = scopes.get(cloud, project);
+                let owner = scope.and_then(|s| s.owners.last()).map(|o| &o.owner);
+                if owner != Some(&Owner::Platform) {
+                    let name = scope.map_or(project, |s| &s.name);
+                    *all.entry((cluster, cloud, name)).or_default() += 1;
+                }
+            }
+        }
+        let unmarked =
+            |((cluster, source, project), nodes): ((&str, &str, &str), usize)| Unmarked {
+                cluster: cluster.to_owned(),
+                source: source.to_owned(),
+                project: project.to_owned(),
+                nodes,
+            };
+        all.into_iter().map(unmarked).collect()
     }
 
     /// `None` where the meters in force then did not have it yet.

@@ -1,6 +1,9 @@
 //! Usage of a period: the store's facts, folded, attributed, measured.
 
-use super::{differences::Differences, nodes};
+use super::{
+    differences::Differences,
+    nodes::{self, Unmarked},
+};
 use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
@@ -36,6 +39,8 @@ pub struct Computed {
     pub unattributed: Unattributed,
     /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
     pub facts: String,
+    /// Projects that carry nodes of clusters and are not marked.
+    pub unmarked: Vec<Unmarked>,
     /// Invariants found broken; always empty, or there is a bug to report.
     pub violations: BTreeSet<Invariant>,
 }
@@ -57,6 +62,8 @@ pub struct Summary {
     pub unobserved: BTreeMap<String, i64>,
     /// See [`Computed::unattributed`].
     pub unattributed: Unattributed,
+    /// See [`Computed::unmarked`].
+    pub unmarked: Vec<Unmarked>,
     /// See [`Computed::violations`].
     pub violations: BTreeSet<Invariant>,
 }
@@ -294,6 +301,7 @@ pub async fn compute_each(
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         facts: walked.facts.id(),
+        unmarked: walked.unmarked,
         violations: walked.violations,
     })
 }
@@ -321,6 +329,7 @@ pub async fn summarise(
         differences: walked.differences,
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
+        unmarked: walked.unmarked,
         violations: walked.violations,
     })
 }
@@ -332,6 +341,7 @@ struct Walked<S> {
     scopes: Scopes,
     differences: Differences,
     facts: Fields,
+    unmarked: Vec<Unmarked>,
     violations: BTreeSet<Invariant>,
 }
 
@@ -397,6 +407,7 @@ async fn walk<S: Summing>(
     Ok(Walked {
         unobserved: sums.ledger().unobserved.clone(),
         sums,
+        unmarked: clusters.unmarked(&scopes),
         scopes,
         differences,
         facts,

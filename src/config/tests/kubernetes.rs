@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Account, Ca, KubeletPage, Kubernetes};
-use crate::domain::tenancy::Idle;
+use crate::domain::{meter::Bills, tenancy::Idle};
 use regex::Regex;
 
 const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
@@ -301,6 +301,57 @@ fn what_a_cluster_stands_on_is_named_by_what_there_is() {
         assert!(
             problems.join("\n").contains(words),
             "{platforms}: {problems:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_billed_is_chosen_for_meters_that_have_the_choice() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let with = |billed: &str, kubelets: &str| {
+        let text = format!(
+            "sources: [{{kind: kubernetes, name: okd, url: https://k, token_file: token{kubelets}}}]\nmeters: {{billed: {billed}}}\n"
+        );
+        judge(
+            &dir.path().join("c.yaml"),
+            &text,
+            &Overrides::default(),
+            &env,
+        )
+    };
+    let config = with(
+        "{k8s.cpu.billed: greater, k8s.memory.billed: request}",
+        ", kubelets: {}",
+    );
+    let config = config.unwrap();
+    let of_meters = |w: &&Problem| w.to_string().contains("meters.");
+    assert!(!config.warnings.iter().any(|w| of_meters(&w)));
+    let meters = config.meters().unwrap();
+    let by = |name: &str| meters.by_name[name].billed.as_ref().unwrap().by;
+    assert_eq!(
+        (by("k8s.cpu.billed"), by("k8s.memory.billed")),
+        (Some(Bills::Greater), Some(Bills::Request))
+    );
+    let warned = |billed: &str| {
+        let warnings = with(billed, "").unwrap().warnings;
+        let told = warnings.iter().filter(of_meters).map(ToString::to_string);
+        told.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warned("{k8s.cpu.billed: request}"), "");
+    assert!(warned("{k8s.cpu.billed: usage}").contains("no kubelets are read"));
+    for (billed, words) in [
+        (
+            "{k8s.cpu.usage: greater}",
+            "meters.billed.k8s.cpu.usage: there is no meter `k8s.cpu.usage` that can be billed",
+        ),
+        ("{k8s.cpu.billed: most}", "meters.billed"),
+    ] {
+        let problems = with(billed, "").unwrap_err();
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            problems.join("\n").contains(words),
+            "{billed}: {problems:#?}"
         );
     }
 }

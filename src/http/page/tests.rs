@@ -177,6 +177,7 @@ fn what_cannot_be_priced_is_said_and_no_cost_is_shown() {
         rated: None,
         reasons: Reasons::new(),
         differences: Differences::default(),
+        unmarked: Vec::new(),
     };
     let html = page_of(&Overview::build(
         &config(&["north-1"], true),
