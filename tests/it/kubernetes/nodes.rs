@@ -90,17 +90,23 @@ async fn nodes_are_shared_out_and_what_they_stand_on_is_on_no_bill() {
         .collect();
     let p = Plimsoll::quickstart();
     std::fs::write(p.dir().join("token"), "sesame").unwrap();
-    let config = |idle: &str| {
+    let config = |idle: &str, project: &str| {
         let text = format!(
             "sources: [{{kind: kubernetes, name: okd, url: '{url}', token_file: token}}]\n\
              tenancy:\n  rules: [{{namespace_label: tenant, value: '(.+)', tenant: $1, contract: CO-$1}}]\n  \
-             platforms: [{{cluster: okd, projects: [Default/okd-1], idle: {idle}}}]\n"
+             platforms: [{{cluster: okd, projects: [{project}], idle: {idle}}}]\n"
         );
-        let config = p.dir().join(format!("{idle}.yaml"));
+        let config = p
+            .dir()
+            .join(format!("{idle}-{}.yaml", project.replace('/', "-")));
         std::fs::write(&config, text).unwrap();
         config
     };
-    let (provider, by_request) = (config("provider"), config("by_request"));
+    let (provider, by_request) = (
+        config("provider", "Default/okd-1"),
+        config("by_request", "p-okd"),
+    );
+    let unmarked = config("provider", "Default/other");
     let p = p.configured(provider);
     let (p, _) = tokio::task::spawn_blocking(|| {
         let told = p.run(&["collect"]);
@@ -129,7 +135,16 @@ async fn nodes_are_shared_out_and_what_they_stand_on_is_on_no_bill() {
         let text = p.ok(&["explain", &id, "--month", "2026-11"]);
         let explained = json(&p.ok(&["explain", &id, "--month", "2026-11", "--format", "json"]));
         let p = p.configured(by_request);
-        (first, table, text, explained, usage(&p))
+        let shared = usage(&p);
+        let warned = p.configured(unmarked).ok(&["usage", "--month", "2026-11"]);
+        assert!(!table.contains("stand on project"), "{table}");
+        assert!(
+            warned.contains(
+                "12 nodes of okd stand on project Default/okd-1 of nordic, which is not among"
+            ),
+            "{warned}"
+        );
+        (first, table, text, explained, shared)
     });
     let (first, table, text, explained, shared) = work.await.unwrap();
     for meter in ["k8s.node.cpu", "k8s.node.memory"] {
