@@ -1,6 +1,9 @@
 //! Hours with known sums, and random lives against a count second by second.
 
-use super::super::measure::moments;
+use super::super::{
+    measure::{Window, moments, pieces_of},
+    sums::{Summing as _, Sums},
+};
 use super::*;
 use crate::domain::{
     Amount, Aspect, Known, OwnerSpan, ResourceKey, Span, Timeline,
@@ -296,5 +299,94 @@ fn random_hours_are_the_greater_of_both() {
         assert_eq!(sum(Bills::Request), want(|b| b[0]), "{n}");
         assert_eq!(sum(Bills::Usage), want(|b| b[1]), "{n}");
         assert_eq!(sum(Bills::Greater), want(|b| b[0].max(b[1])), "{n}");
+    }
+}
+
+/// A random pod: what it asks for, when it ends, what it used.
+fn random(below: &mut impl FnMut(i64) -> i64) -> Timeline {
+    let mut at = below(5_000);
+    let mut requests = Vec::new();
+    for _ in 0..=below(3) {
+        let unseen = below(8) == 0;
+        requests.push((at, (!unseen).then(|| below(50))));
+        at += 1 + below(5_000);
+    }
+    let (mut t, mut used) = (requests[0].0, Vec::new());
+    while t < at && below(9) > 0 {
+        let to = (t + 1 + below(4_000)).min(at);
+        let mut one = amount(t, to, below(200_000));
+        if below(6) == 0 {
+            one.gap = "not read";
+        }
+        used.push(one);
+        t = to;
+    }
+    let end = (below(4) > 0).then_some(at);
+    pod(&requests, end, used)
+}
+
+/// Rows and the pieces that views and prices are made of say the same; and a month cut in two is the same month.
+#[test]
+fn rows_are_the_sums_of_pieces_and_a_cut_changes_nothing() {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |n: i64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        i64::try_from(seed >> 1).unwrap() % n
+    };
+    for n in 0..2_000 {
+        let pod = random(&mut below);
+        let scopes = scopes(&[below(9_000)]);
+        let how =
+            [Bills::Request, Bills::Usage, Bills::Greater][usize::try_from(below(3)).unwrap()];
+        let by = BTreeMap::from([(METER.to_owned(), how)]);
+        let meters = meters().billed(&by).unwrap();
+        let (from, to) = (below(3_000), 6_000 + below(20_000));
+        let (cut, watermark) = (from + below(to - from), below(30_000));
+        let life = pod.life();
+        let rows = |from: i64, to: i64| -> BTreeMap<(String, String), [i128; 3]> {
+            let window = Window {
+                from: Ts::from_second(from),
+                to: Ts::from_second(to),
+                watermark: Ts::from_second(watermark),
+                as_of: Ts::from_second(watermark + 500),
+            };
+            let mut sums = Sums::new("2026-10");
+            sums.add(&life, "p", &meters, &scopes, &window);
+            assert!(sums.ledger.conserved());
+            let of_meter = sums.into_rows().into_iter().filter(|r| r.meter == METER);
+            of_meter
+                .map(|r| {
+                    let sums = [r.quantity, r.observed_s.into(), r.expected_s.into()];
+                    ((r.tenant, r.dimensions["by"].clone()), sums)
+                })
+                .collect()
+        };
+        let whole = rows(from, to);
+        let mut halves = rows(from, cut);
+        for (key, sums) in rows(cut, to) {
+            let half = halves.entry(key).or_default();
+            *half = [0, 1, 2].map(|i| half[i] + sums[i]);
+        }
+        assert_eq!(whole, halves, "{n}");
+        let mut pieces: BTreeMap<(String, String), [i128; 3]> = BTreeMap::new();
+        for p in pieces_of(&life, &meters, &scopes)
+            .into_iter()
+            .filter(|p| p.meter == METER)
+        {
+            let end = p.end.map_or(i64::MAX, Ts::second).min(to);
+            let seconds = |upto: i64| (end.min(upto) - p.start.second().max(from)).max(0);
+            let (seen, expected) = (seconds(watermark), seconds(watermark + 500));
+            if expected > 0 {
+                let seen = i128::from(if p.observed { seen } else { 0 });
+                let sums = pieces
+                    .entry((p.tenant, p.dimensions["by"].clone()))
+                    .or_default();
+                let piece = [seen * i128::from(p.level), seen, expected.into()];
+                *sums = [0, 1, 2].map(|i| sums[i] + piece[i]);
+            }
+        }
+        assert_eq!(whole, pieces, "{n}: {how:?}");
     }
 }
