@@ -76,6 +76,7 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
         metered = of_tenant(metered, t);
         if t != UNATTRIBUTED {
             computed.unattributed.clear();
+            computed.unmarked.clear();
         }
     }
     read::tell_unattributed(&computed);

@@ -271,8 +271,11 @@ pub(super) fn tell_unpriced(so: &str, month: &str, unpriced: &[rating::Unpriced]
     }
 }
 
-/// Says what nobody owns, and why.
+/// Says what nobody owns, and why; and what may be billed twice.
 pub(super) fn tell_unattributed(computed: &usage::Computed) {
+    for unmarked in &computed.unmarked {
+        eprintln!("plimsoll: {unmarked}");
+    }
     for ((source, _), reasons) in &computed.unattributed {
         for reason in reasons {
             eprintln!("plimsoll: unattributed in {source}: {reason}");

@@ -115,29 +115,32 @@ pub struct Day {
     pub observed_s: i64,
     /// Seconds that should have been.
     pub expected_s: i64,
+    /// As things stand it goes on: no later day is known to be without it.
+    pub lasts: bool,
 }
 
 impl Day {
     /// As levels over time, which come to the same quantity; where in the day it counted more and where less is not told.
-    pub fn stretches(self) -> impl Iterator<Item = Stretch> {
+    /// What lasts does so until `to`, at the level of the day.
+    pub fn stretches(self, to: i64) -> impl Iterator<Item = Stretch> {
         let seconds = i128::from(self.observed_s.max(1));
         let level = i64::try_from(self.quantity.div_euclid(seconds)).unwrap_or(i64::MAX);
         let more = i64::try_from(self.quantity.rem_euclid(seconds)).unwrap_or(0);
         let (start, observed) = (self.start, self.start + self.observed_s);
         let parts = [
-            (start, start + more, level.saturating_add(1), true),
-            (start + more, observed, level, true),
-            (observed, start + self.expected_s, 0, false),
+            (start, start + more, Some(level.saturating_add(1)), false),
+            (start + more, observed, Some(level), self.lasts),
+            (observed, start + self.expected_s, None, self.lasts),
         ];
         parts
             .into_iter()
-            .filter(|(from, to, ..)| from < to)
-            .map(|(start, end, level, observed)| Stretch {
+            .filter(|(start, end, ..)| start < end)
+            .map(move |(start, end, level, lasts)| Stretch {
                 start,
                 end,
-                level,
-                observed,
-                lasts_to: end,
+                level: level.unwrap_or(0),
+                observed: level.is_some(),
+                lasts_to: if lasts { to } else { end },
             })
     }
 }

@@ -32,6 +32,7 @@ pub async fn compute(
     as_of: Ts,
 ) -> Result<Dated, UsageError> {
     let month = period.to_string();
+    let to = period.to.second();
     let mut by_row: BTreeMap<String, Vec<Stretch>> = BTreeMap::new();
     let mut computed = usage::compute_each(store, rules, period, as_of, |seen| match seen {
         Seen::Life(life, scopes, window) => {
@@ -44,7 +45,7 @@ pub async fn compute(
             }
         }
         Seen::Share(row, days) => {
-            let stretches = days.iter().flat_map(|d| d.stretches()).collect();
+            let stretches = days.iter().flat_map(|d| d.stretches(to)).collect();
             by_row.insert(row.id.clone(), stretches);
         }
     })

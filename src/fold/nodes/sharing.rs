@@ -197,7 +197,14 @@ impl<'a> Sharing<'a> {
                 quantity,
                 observed_s,
                 expected_s: at.seconds,
+                lasts: false,
             }),
+        }
+        if at.start + at.seconds == self.to {
+            // What is there at the end goes on, at the level of the last day on which it was seen.
+            let unseen = days.iter().rev().take_while(|d| d.observed_s == 0).count();
+            let from = days.len().saturating_sub(unseen + 1);
+            days[from..].iter_mut().for_each(|d| d.lasts = true);
         }
     }
 }

@@ -230,8 +230,9 @@ fn a_days_stretches_come_to_its_quantity() {
             },
             observed_s,
             expected_s: observed_s + dice.below(10),
+            lasts: dice.one_in(2),
         };
-        let stretches: Vec<Stretch> = day.stretches().collect();
+        let stretches: Vec<Stretch> = day.stretches(TO + 9 * DAY_S).collect();
         assert_eq!(
             stretches.iter().map(Stretch::quantity).sum::<i128>(),
             day.quantity
@@ -245,6 +246,31 @@ fn a_days_stretches_come_to_its_quantity() {
             (day.observed_s, day.expected_s)
         );
     }
+}
+
+#[test]
+fn what_is_there_at_the_end_goes_on_at_the_level_of_its_last_day() {
+    let mut carried = Carried::default();
+    carried.node("n", "s", &[(FROM, i64::MAX, cpu(10, 10))]);
+    carried.pod("n", "a", &[(FROM, FROM + 100, Some([4, 0, 0]))]);
+    // Ten seconds after midnight, and what was read reaches to a second before it.
+    let midnight = 3 * DAY_S;
+    let window = window(midnight - 1, midnight + 10);
+    let mut lasting = BTreeMap::new();
+    carried.share(Idle::Provider, &window, &mut Ledger::default(), |s| {
+        let stretches = s.days.iter().flat_map(|d| d.stretches(TO));
+        let on: Vec<(i64, bool)> = stretches
+            .filter(|s| s.lasts_to == TO)
+            .map(|s| (s.level, s.observed))
+            .collect();
+        lasting.insert(s.part, on);
+    });
+    // Ten were nobody's but for a hundred seconds, so nine and a part of one in the mean.
+    assert_eq!(lasting[&Part::Requested], []);
+    assert_eq!(
+        lasting[&Part::Unrequested],
+        [(9, true), (0, false), (0, false)]
+    );
 }
 
 /// A cluster by chance: nodes that come, go, are resized and lost sight of, with pods that do so too.
