@@ -223,7 +223,7 @@ struct Named {
     held: Vec<Held>,
 }
 
-/// What the nodes of one cluster carry. **Memory usage**: about 150 bytes a pod, and 70 each time its request or owner changes.
+/// What the nodes of one cluster carry. **Memory usage**: about 300 bytes a pod, and 70 more each time its request or owner changes.
 #[derive(Debug, Default)]
 pub struct Carried {
     nodes: Vec<Node>,
