@@ -9,8 +9,11 @@ use crate::{
         money::{exact_text, units_to_text},
         usage::{Basis, Piece, UsageRowJson, readable},
     },
-    fold::{self, measure},
-    periods::usage::{self, Rules, UsageError},
+    fold::{self, measure, nodes::Day},
+    periods::{
+        beneath::{self, Beneath},
+        usage::{self, Rules, Seen, UsageError},
+    },
     rating,
     store::{Decision, FactQuery, Store},
 };
@@ -28,6 +31,9 @@ pub struct Explanation {
     watermark: Option<Ts>,
     row: UsageRow,
     pieces: Vec<Piece>,
+    /// Of a share of a node.
+    days: Vec<Day>,
+    beneath: Vec<Beneath>,
     timeline: Timeline,
     facts: Vec<StoredFact>,
     passes: Vec<Pass>,
@@ -46,9 +52,18 @@ pub async fn find(
     as_of: Ts,
 ) -> Result<Option<Explanation>, UsageError> {
     for month in months {
-        let computed = usage::compute(store, rules, month, as_of).await?;
+        let mut days = Vec::new();
+        let computed = usage::compute_each(store, rules, month, as_of, |seen| match seen {
+            Seen::Share(row, of) if row.id == id => days = of.to_vec(),
+            _ => {}
+        })
+        .await?;
         if let Some(row) = computed.usage.rows.into_iter().find(|r| r.id == id) {
-            return gather(store, rules, *month, as_of, row).await.map(Some);
+            let explanation = gather(store, rules, *month, as_of, row).await?;
+            return Ok(Some(Explanation {
+                days,
+                ..explanation
+            }));
         }
     }
     Ok(None)
@@ -106,6 +121,7 @@ async fn gather(
             raws.insert(hash.to_owned(), body);
         }
     }
+    let beneath = beneath::beneath(store, &scopes, as_of, &timeline).await?;
     let list = (row.source.to_string(), kind::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
     Ok(Explanation {
@@ -114,6 +130,8 @@ async fn gather(
         watermark,
         row,
         pieces,
+        days: Vec::new(),
+        beneath,
         timeline,
         facts,
         passes,
@@ -187,6 +205,10 @@ fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         "watermark": e.watermark.map(|t| t.to_string()),
         "row": UsageRowJson::from(&e.row),
         "pieces": pieces,
+        "days": e.days.iter().map(|d| json!({
+            "start": Ts::from_second(d.start).to_string(), "quantity": d.quantity.to_string(), "observed_s": d.observed_s, "expected_s": d.expected_s,
+        })).collect::<Vec<_>>(),
+        "stands_on": e.beneath,
         "spans": spans,
         "facts": facts,
         "passes": e.passes,
@@ -231,6 +253,29 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
     writeln!(out, "\nWhat counts (clipped to the month)")?;
     for p in &e.pieces {
         counted(p, e, out)?;
+    }
+    for d in &e.days {
+        let day = Ts::from_second(d.start);
+        let (quantity, observed_s, expected_s) = (d.quantity, d.observed_s, d.expected_s);
+        writeln!(
+            out,
+            "  from {day}, that day: {quantity}; observed {observed_s} s of {expected_s} s"
+        )?;
+    }
+    if !e.beneath.is_empty() {
+        writeln!(out, "\nStands on")?;
+    }
+    for b in &e.beneath {
+        let kind = b.kind.replace('_', " ");
+        write!(out, "  {kind} {} ({}) of {}", b.name, b.resource, b.source)?;
+        if !b.tenant.is_empty() {
+            write!(
+                out,
+                ", scope {} ({}), tenant {}",
+                b.scope_name, b.scope, b.tenant
+            )?;
+        }
+        writeln!(out)?;
     }
     writeln!(out, "\nSpans")?;
     for (aspect, spans) in &e.timeline.aspects {
