@@ -8,6 +8,7 @@ pub mod close;
 mod collect;
 mod corrections;
 mod import;
+mod kept;
 mod month;
 mod prices;
 mod pump;
@@ -181,8 +182,22 @@ async fn dispatch(args: Args) -> Result<u8> {
             };
             with_config(&global, async |c| read::export(c, &asked).await).await
         }
-        Command::Close { month, accept } => {
-            let wanted = close::Wanted { month, accept };
+        Command::Close {
+            month,
+            status: true,
+            ..
+        } => with_config(&global, async |c| kept::status(c, &month).await).await,
+        Command::Close {
+            month,
+            contract,
+            accept,
+            ..
+        } => {
+            let wanted = close::Wanted {
+                month,
+                contract,
+                accept,
+            };
             with_config(&global, async |c| close::close(c, &wanted).await).await
         }
         Command::Verify { dir } => admin::verify(&dir),

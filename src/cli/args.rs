@@ -222,13 +222,20 @@ pub enum Command {
     /// Freeze a month: lines and files are kept, and exports return them for ever.
     #[command(
         after_help = "Exit codes: 0 closed, also if it was; 1 it stays open: each blocker is named, with its size.\n\n\
-        Examples:\n  plimsoll close --month 2026-10\n  \
+        Examples:\n  plimsoll close --month 2026-10\n  plimsoll close --month 2026-10 --contract CO-001\n  \
+        plimsoll close --month 2026-10 --status\n  \
         plimsoll close --month 2026-10 --accept 'the gap of the 12th is credited, INC-1042, Anna Berg'"
     )]
     Close {
         /// The month, in the provider's time zone; it has to be over.
         #[arg(long, value_name = "YYYY-MM")]
         month: String,
+        /// Only this contract: what stands against others does not hold it up. Default: everyone who is not closed yet.
+        #[arg(long, value_name = "CONTRACT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        contract: Option<String>,
+        /// Say which contracts of the month are closed, and change nothing.
+        #[arg(long, conflicts_with_all = ["contract", "accept"])]
+        status: bool,
         /// Close although something stands against it; the reason is kept with the month.
         #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         accept: Option<String>,

@@ -3,16 +3,19 @@
 use super::{args::TextFormat, bill::Shown};
 use crate::{
     domain::{
-        Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
+        Charge, Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
         bill::{Bill, Line},
         fact::kind,
         money::{exact_text, units_to_text},
         usage::{Basis, Piece, UsageRowJson, readable},
     },
-    fold::{self, measure},
-    periods::usage::{self, Rules, UsageError},
+    fold::{self, measure, nodes::Day},
+    periods::{
+        beneath::{self, Beneath},
+        usage::{self, Rules, Seen, UsageError},
+    },
     rating,
-    store::{FactQuery, Store},
+    store::{Decision, FactQuery, Store},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +31,9 @@ pub struct Explanation {
     watermark: Option<Ts>,
     row: UsageRow,
     pieces: Vec<Piece>,
+    /// Of a share of a node.
+    days: Vec<Day>,
+    beneath: Vec<Beneath>,
     timeline: Timeline,
     facts: Vec<StoredFact>,
     passes: Vec<Pass>,
@@ -46,9 +52,18 @@ pub async fn find(
     as_of: Ts,
 ) -> Result<Option<Explanation>, UsageError> {
     for month in months {
-        let computed = usage::compute(store, rules, month, as_of).await?;
+        let mut days = Vec::new();
+        let computed = usage::compute_each(store, rules, month, as_of, |seen| match seen {
+            Seen::Share(row, of) if row.id == id => days = of.to_vec(),
+            _ => {}
+        })
+        .await?;
         if let Some(row) = computed.usage.rows.into_iter().find(|r| r.id == id) {
-            return gather(store, rules, *month, as_of, row).await.map(Some);
+            let explanation = gather(store, rules, *month, as_of, row).await?;
+            return Ok(Some(Explanation {
+                days,
+                ..explanation
+            }));
         }
     }
     Ok(None)
@@ -63,14 +78,14 @@ async fn gather(
 ) -> Result<Explanation, UsageError> {
     let scopes = usage::scopes(store, rules, as_of).await?;
     let key = ResourceKey {
-        cloud: row.source.clone(),
-        kind: row.kind.clone(),
-        resource: row.resource.clone(),
+        cloud: row.source.to_string(),
+        kind: row.kind.to_string(),
+        resource: row.resource.to_string(),
     };
     let query = FactQuery {
-        kinds: vec![row.kind.clone()],
-        cloud: Some(row.source.clone()),
-        resources: vec![row.resource.clone()],
+        kinds: vec![row.kind.to_string()],
+        cloud: Some(row.source.to_string()),
+        resources: vec![row.resource.to_string()],
         ..FactQuery::all(as_of).readings_of(&month)
     };
     let mut facts = Vec::new();
@@ -82,11 +97,11 @@ async fn gather(
     let pieces = measure::pieces(&timeline, &rules.meters, &scopes)
         .into_iter()
         .filter(|p| {
-            p.meter == row.meter
-                && p.tenant == row.tenant
-                && p.contract == row.contract
-                && p.scope == row.scope
-                && p.dimensions == row.dimensions
+            row.meter == p.meter
+                && row.tenant == p.tenant
+                && row.contract == p.contract
+                && row.scope == p.scope
+                && row.dimensions == p.dimensions
                 && p.start < month.to
                 && p.end.is_none_or(|e| e > month.from)
         })
@@ -106,7 +121,8 @@ async fn gather(
             raws.insert(hash.to_owned(), body);
         }
     }
-    let list = (row.source.clone(), kind::list_of(&row.kind).to_owned());
+    let beneath = beneath::beneath(store, &scopes, as_of, &timeline).await?;
+    let list = (row.source.to_string(), kind::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
     Ok(Explanation {
         month,
@@ -114,6 +130,8 @@ async fn gather(
         watermark,
         row,
         pieces,
+        days: Vec::new(),
+        beneath,
         timeline,
         facts,
         passes,
@@ -187,6 +205,10 @@ fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         "watermark": e.watermark.map(|t| t.to_string()),
         "row": UsageRowJson::from(&e.row),
         "pieces": pieces,
+        "days": e.days.iter().map(|d| json!({
+            "start": Ts::from_second(d.start).to_string(), "quantity": d.quantity.to_string(), "observed_s": d.observed_s, "expected_s": d.expected_s,
+        })).collect::<Vec<_>>(),
+        "stands_on": e.beneath,
         "spans": spans,
         "facts": facts,
         "passes": e.passes,
@@ -231,6 +253,29 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
     writeln!(out, "\nWhat counts (clipped to the month)")?;
     for p in &e.pieces {
         counted(p, e, out)?;
+    }
+    for d in &e.days {
+        let day = Ts::from_second(d.start);
+        let (quantity, observed_s, expected_s) = (d.quantity, d.observed_s, d.expected_s);
+        writeln!(
+            out,
+            "  from {day}, that day: {quantity}; observed {observed_s} s of {expected_s} s"
+        )?;
+    }
+    if !e.beneath.is_empty() {
+        writeln!(out, "\nStands on")?;
+    }
+    for b in &e.beneath {
+        let kind = b.kind.replace('_', " ");
+        write!(out, "  {kind} {} ({}) of {}", b.name, b.resource, b.source)?;
+        if !b.tenant.is_empty() {
+            write!(
+                out,
+                ", scope {} ({}), tenant {}",
+                b.scope_name, b.scope, b.tenant
+            )?;
+        }
+        writeln!(out)?;
     }
     writeln!(out, "\nSpans")?;
     for (aspect, spans) in &e.timeline.aspects {
@@ -405,6 +450,64 @@ pub fn print_line(
     }
     if line.rows.all().is_empty() {
         writeln!(out, "  none: it is charged by time, or of other lines")?;
+    }
+    Ok(())
+}
+
+/// Prints a line that no price made: a rounding, a credit; or one that was kept, with what a person decided and the month whose bill has it.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn print_charge(
+    c: &Charge,
+    decided: Option<(&Decision, Option<&str>)>,
+    format: TextFormat,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let amount = units_to_text(c.amount, c.decimals);
+    if format == TextFormat::Json {
+        let decision = decided.map(|(d, billed_in)| {
+            json!({"approved": d.approved, "who": d.who, "reason": d.reason, "billed_in": billed_in})
+        });
+        let doc = json!({
+            "month": c.month, "id": c.id, "class": c.class.as_str(), "corrects": c.corrects, "tenant": c.tenant, "contract": c.contract, "sku": c.sku,
+            "name": c.name, "quantity": c.quantity.to_string(), "unit": c.unit, "unit_price": c.price, "exact_amount": exact_text(&c.exact),
+            "amount": amount, "currency": c.currency, "decision": decision,
+        });
+        serde_json::to_writer_pretty(&mut *out, &doc)?;
+        return writeln!(out);
+    }
+    writeln!(out, "{} in {}: {}", c.sku, c.month, c.name)?;
+    writeln!(out, "  tenant {} · contract {}", c.tenant, c.contract)?;
+    if !c.resource.is_empty() {
+        writeln!(
+            out,
+            "  {} {} ({}) of {}",
+            c.kind, c.resource, c.resource_name, c.source
+        )?;
+    }
+    writeln!(out, "  {} .. {}", c.from, c.to)?;
+    if !c.price.is_empty() {
+        writeln!(out, "  {}", c.price)?;
+    }
+    let exact = exact_text(&c.exact);
+    writeln!(out, "  {amount} {} ({exact} before rounding)", c.currency)?;
+    if !c.corrects.is_empty() {
+        let (line, month) = (&c.corrects, &c.month);
+        writeln!(
+            out,
+            "  corrects line {line}: plimsoll explain {line} --month {month}"
+        )?;
+    }
+    if let Some((d, billed_in)) = decided {
+        let word = if d.approved { "approved" } else { "declined" };
+        let reason = if d.reason.is_empty() { "" } else { ": " };
+        writeln!(out, "  {word} by {}{reason}{}", d.who, d.reason)?;
+        writeln!(
+            out,
+            "  billed in {}",
+            billed_in.unwrap_or("no closed month yet")
+        )?;
     }
     Ok(())
 }

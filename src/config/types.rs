@@ -21,7 +21,7 @@ pub use rgw::Rgw;
 use super::Problem;
 use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
-    meter::{BadMeters, Counts},
+    meter::{BadMeters, Bills, Counts},
     money::Rational,
     profile::Profile,
 };
@@ -209,6 +209,8 @@ pub struct Metering {
     pub preset: String,
     /// By meter.
     pub exceptions: BTreeMap<String, Counts>,
+    /// What is billed by meters that have the choice.
+    pub billed: BTreeMap<String, Bills>,
     /// Meters of the provider's own.
     pub declared: Vec<Meter>,
 }
@@ -314,7 +316,8 @@ impl Config {
             &self.meters.preset,
             &self.meters.exceptions,
             &self.meters.declared,
-        )
+        )?
+        .billed(&self.meters.billed)
     }
 
     /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of

@@ -36,7 +36,7 @@ fn row(meter: &str, unit: &str, flavor: &str, quantity: i128) -> UsageRow {
         resource_name: "web-1".into(),
         meter: meter.into(),
         unit: unit.into(),
-        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]),
+        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]).into(),
         quantity,
         observed_s: 10,
         expected_s: 10,
@@ -361,6 +361,35 @@ fn what_is_not_sold_or_not_used_needs_no_price() {
     let lines = &rated.bills[0].lines;
     assert_eq!((lines.len(), lines[0].rows.all()), (1, &[2][..]));
     assert_eq!(lines[0].amount, 0);
+}
+
+#[test]
+fn what_a_platform_is_made_of_is_measured_and_never_billed() {
+    let mut made_of = row("compute.instance", "s", "b2", 7_200);
+    made_of.tenant = "platform".into();
+    made_of.contract = "".into();
+    // A customer who is called so pays.
+    let mut customer = row("compute.instance", "s", "b2", 3_600);
+    customer.tenant = "platform".into();
+    let book = book(vec![b2("B2", &[], "4")]);
+    let rows = vec![made_of, customer];
+    let rated = rate_rows(rows.clone(), &book).unwrap();
+    assert_eq!(rated.unsold, [0]);
+    let [bill] = &rated.bills[..] else {
+        panic!("{:?}", rated.bills)
+    };
+    assert_eq!((bill.contract.as_str(), bill.lines.len()), ("CO-001", 1));
+    // It is in the account all the same, under nobody's contract.
+    let metered = Metered::undated(usage(rows));
+    let account = Account {
+        metered: &metered,
+        period: &october(),
+        priced: Some((&rated, &book)),
+    };
+    let shares = account.shares().unwrap();
+    let payer = ("platform".to_owned(), String::new());
+    let charges: Vec<_> = account.charges(&shares[&payer]).collect();
+    assert!(charges.len() == 1 && !charges[0].has_money());
 }
 
 #[test]

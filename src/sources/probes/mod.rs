@@ -25,7 +25,7 @@ use bucket::Bucket;
 use futures::future::join_all;
 use port::Certificate;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
@@ -57,6 +57,8 @@ pub struct Prober {
     collector: String,
     probes: Vec<(String, Way)>,
     found: Vec<Found>,
+    /// Those whose latest try was bad: said once, when it begins and when it ends.
+    failing: BTreeSet<String>,
 }
 
 /// How a probe tries.
@@ -105,6 +107,7 @@ impl Prober {
             clock: clock.clone(),
             collector: collector.to_owned(),
             found: Vec::new(),
+            failing: BTreeSet::new(),
         })
     }
 
@@ -163,9 +166,21 @@ impl Prober {
         let mut bad = Vec::new();
         for ((name, _), found) in self.probes.iter().zip(&tries) {
             run.add(kind::PROBE, name, [found.draft(&self.collector)], None);
-            if let Err(why) = &found.came {
-                tracing::warn!(source = self.conf.name, probe = name, why, "a probe failed");
-                bad.push(format!("{name}: {why}"));
+            match &found.came {
+                Ok(()) if self.failing.remove(name) => {
+                    tracing::info!(
+                        source = self.conf.name,
+                        probe = name,
+                        "a probe is good again"
+                    );
+                }
+                Ok(()) => {}
+                Err(why) => {
+                    if self.failing.insert(name.clone()) {
+                        tracing::warn!(source = self.conf.name, probe = name, why, "a probe fails");
+                    }
+                    bad.push(format!("{name}: {why}"));
+                }
             }
             self.found.push(Found {
                 probe: name.clone(),
