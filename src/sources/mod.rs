@@ -14,10 +14,11 @@ mod whole;
 use crate::{
     config,
     domain::{Batch, Memory, Pass, PassMode},
-    net::{Clock, NetError},
+    net::{Clock, NetError, Request},
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::{mpsc, oneshot};
+use url::Url;
 
 /// A batch on its way to the spool.
 #[derive(Debug)]
@@ -147,6 +148,21 @@ impl SourceError {
             _ => None,
         }
     }
+}
+
+/// A GET with what logs us in, as it is now.
+async fn logged_in(
+    url: &Url,
+    login: Option<&config::HttpLogin>,
+    source_name: &str,
+) -> Result<Request, SourceError> {
+    let request = Request::get(url.clone());
+    let Some(login) = login else {
+        return Ok(request);
+    };
+    let secret = login.secret().current().await;
+    let secret = secret.map_err(|gone| SourceError::secret(source_name, &gone))?;
+    Ok(request.login(login.username(), &secret)?)
 }
 
 /// How one check came out.

@@ -19,7 +19,7 @@ use crate::{
         Aspect, Evidence, Known, Pass, PassMode, Ts, Value,
         fact::{kind, probe},
     },
-    net::{Client, Clock, Options, Request, Tally},
+    net::{Client, Clock, Options, Tally},
 };
 use bucket::Bucket;
 use futures::future::join_all;
@@ -323,19 +323,10 @@ impl Way {
 }
 
 impl Page {
-    /// With what logs us in as it is now.
-    async fn request(&self) -> Result<Request, String> {
-        let request = Request::get(self.url.clone());
-        let Some(login) = &self.login else {
-            return Ok(request);
-        };
-        let secret = login.secret().current().await.map_err(|e| e.to_string())?;
-        let request = request.login(login.username(), &secret);
-        request.map_err(|e| e.to_string())
-    }
-
     async fn get(&self, tally: &Tally) -> Result<(), String> {
-        let request = self.request().await?;
+        let host = self.url.host_str().unwrap_or_default();
+        let request = super::logged_in(&self.url, self.login.as_ref(), host).await;
+        let request = request.map_err(|e| e.to_string())?;
         let sent = self.client.send(&request, tally).await;
         let reply = sent.map_err(|e| e.to_string())?;
         let good = if self.status.is_empty() {

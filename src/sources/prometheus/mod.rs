@@ -148,15 +148,9 @@ fn list_of(feeds: &[Feed], feed: usize) -> String {
 }
 
 impl Shared {
-    /// A GET with what logs us in, as it is now.
-    async fn request(&self, url: Url) -> Result<Request, SourceError> {
-        let request = Request::get(url);
-        let Some(login) = &self.conf.login else {
-            return Ok(request);
-        };
-        let secret = login.secret().current().await;
-        let secret = secret.map_err(|gone| SourceError::secret(&self.conf.name, &gone))?;
-        Ok(request.login(login.username(), &secret)?)
+    /// A GET with what logs us in.
+    async fn request(&self, url: &Url) -> Result<Request, SourceError> {
+        super::logged_in(url, self.conf.login.as_ref(), &self.conf.name).await
     }
 
     fn run<'a>(&self, list: &str, out: &'a Out) -> Run<'a> {
