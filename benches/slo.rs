@@ -11,7 +11,9 @@ mod figures;
 use figures::{Figure, keep};
 use plimsoll::{
     domain::Ts,
-    slo::{Alpha, Objective, SLICE_S, Sli, Slo, Target, Watch, Window, number, runs, slices},
+    slo::{
+        Alpha, Count, Objective, Run, SLICE_S, Sli, Slo, State, Target, Watch, Window, number, runs,
+    },
 };
 use std::{collections::BTreeMap, fs, hint::black_box, time::Instant};
 
@@ -44,11 +46,11 @@ fn slo() -> Slo {
 }
 
 /// Events of one pair, spread as chance has it.
-fn events(pair: i64) -> impl Iterator<Item = (Ts, bool)> {
+fn events(pair: i64) -> impl Iterator<Item = Count> {
     (0..EVENTS).map(move |i| {
         let n = (pair * EVENTS + i) * 7_919 + 13;
         let at = n.wrapping_mul(2_654_435_761).rem_euclid(TO - FROM);
-        (Ts::from_second(FROM + at), n % BAD_ONE_OF != 0)
+        Count::one((Ts::from_second(FROM + at), n % BAD_ONE_OF != 0))
     })
 }
 
@@ -68,7 +70,7 @@ fn main() {
     let (slo, reach) = (slo(), (Ts::from_second(FROM), Ts::from_second(TO)));
     let t = Instant::now();
     for pair in 0..PAIRS {
-        let all = slices(events(pair), reach, reach.1);
+        let all = runs(events(pair), reach, reach.1, State::Empty).flat_map(Run::slices);
         let sums = all.fold((0, 0), |(good, bad), s| (good + s.good, bad + s.bad));
         assert_eq!(black_box(sums).0 + sums.1, EVENTS.unsigned_abs());
     }
@@ -77,7 +79,7 @@ fn main() {
     let t = Instant::now();
     let watch = |pair| {
         let mut watch = Watch::new(&slo, slo.objective.target);
-        for run in runs(events(pair), reach, reach.1) {
+        for run in runs(events(pair), reach, reach.1, State::Empty) {
             watch.take(&run);
         }
         watch
@@ -92,8 +94,8 @@ fn main() {
         let reach = (Ts::from_second(from), Ts::from_second(to));
         for (watch, pair) in watches.iter_mut().zip(0..) {
             // One of ten fails.
-            let event = (reach.0, pair % 10 != 0);
-            for run in runs([event], reach, reach.1) {
+            let event = Count::one((reach.0, pair % 10 != 0));
+            for run in runs([event], reach, reach.1, State::Empty) {
                 watch.take(&run);
             }
             fires += watch.burning().count();

@@ -6,7 +6,7 @@ use crate::{
     domain::Ts,
     export::alertmanager::{Alert, Alertmanager, Told},
     periods::{
-        slo::{Events, Watching},
+        slo::{Events, Settled, Watching},
         usage::{Rules, UsageError},
     },
     slo::Slo,
@@ -88,11 +88,11 @@ impl Telling<'_> {
     async fn read(&self, watching: &Watching) -> Result<Option<Events>, UsageError> {
         let Parts { store, config, .. } = self.parts;
         let now = store.now().await?;
-        let settled = Events::settled(store, config, now).await?;
-        let Some(since) = watching.since(&self.slos, settled) else {
+        let settled = Settled::read(store, config, now).await?;
+        let Some(since) = watching.since(&self.slos, &settled) else {
             return Ok(None);
         };
-        let events = Events::read(store, &self.rules, config, since, now).await?;
+        let events = Events::read(store, &self.rules, config, &self.slos, since, now).await?;
         Ok(Some(events))
     }
 
@@ -105,15 +105,16 @@ impl Telling<'_> {
     }
 
     fn firing(&self, watching: &Watching, now: Ts) -> Vec<Alert> {
-        let (settled, started) = (watching.reached(), self.started);
+        let started = self.started;
+        let reached = |slo: &Slo| watching.reached(&slo.name);
         let burning = watching.burning(&self.slos);
         let burning = burning
             .iter()
-            .map(|b| Alert::burn(b, settled.unwrap_or(started), now));
+            .map(|b| Alert::burn(b, reached(b.slo).unwrap_or(started), now));
         let unmeasured = self
             .slos
             .iter()
-            .filter_map(|s| Alert::unmeasured(s, settled, started, now));
+            .filter_map(|s| Alert::unmeasured(s, reached(s), started, now));
         burning.chain(unmeasured).collect()
     }
 

@@ -72,6 +72,9 @@ pub(super) async fn pump(
     if let Some(samples) = source.samples() {
         metrics.samples(source.name(), samples.read, samples.unread);
     }
+    for found in source.probed() {
+        metrics.probe(source.name(), &found.probe, found.good, found.took);
+    }
     touched.passes = passes;
     touched.resources = resources;
     touched.scopes = scopes;

@@ -221,7 +221,7 @@ async fn reader_loop(parts: &Parts, mut reader: Source, touched: &mpsc::Sender<p
         if suspect {
             believe_store(parts, &mut reader).await;
         }
-        tokio::time::sleep(reader.interval().saturating_sub(began.elapsed())).await;
+        tokio::time::sleep(reader.pause(began.elapsed())).await;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     domain::{Period, Ts, ownership::UNATTRIBUTED},
     periods::{
-        slo::{self, Events},
+        slo::{self, Events, Settled},
         usage::{Rules, UsageError},
     },
     slo::{SLICE_S, Slo, number},
@@ -46,13 +46,21 @@ pub(super) async fn slo(config: Config, command: &args::SloCommand) -> Result<u8
     // A backtest fills its windows first.
     let longest = slos.iter().map(|s| i64::from(s.window.nominal_s())).max();
     let since = period.from.plus_seconds(-longest.unwrap_or(0));
-    let events = Events::read(&asked.store, &asked.rules, &config, since, asked.as_of).await?;
+    let events = Events::read(
+        &asked.store,
+        &asked.rules,
+        &config,
+        &slos,
+        since,
+        asked.as_of,
+    )
+    .await?;
     asked.store.close().await?;
     let whose = |tenant: &str| of.tenant.as_deref().is_none_or(|t| t == tenant);
     let about = cli::slo::About {
         period: &period,
         as_of: asked.as_of,
-        settled: events.settled,
+        settled: events.settled.of_all(&slos),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     if reports {
@@ -104,7 +112,7 @@ fn chosen<'s>(all: &'s [Slo], name: Option<&str>) -> Option<Vec<&'s Slo>> {
 /// Up to where the counters of a running plimsoll have counted.
 #[derive(Default)]
 pub(super) struct Counted {
-    until: Option<Ts>,
+    until: BTreeMap<String, Ts>,
 }
 
 impl Counted {
@@ -121,29 +129,42 @@ impl Counted {
         if slos.is_empty() {
             return Ok(());
         }
-        let since = self.until.unwrap_or(now);
-        let events = Events::read(&parts.store, rules, &parts.config, since, now).await?;
-        let settled = Ts::from_second(number(events.settled) * SLICE_S);
-        let from = self.until.unwrap_or(settled);
+        let settled = Settled::read(&parts.store, &parts.config, now).await?;
+        let end = |slo: &Slo| Ts::from_second(number(settled.of(slo)) * SLICE_S);
+        let since = slos.iter().filter_map(|s| {
+            let counted = *self.until.get(&s.name)?;
+            (counted < end(s)).then_some(counted)
+        });
+        let events = match since.min() {
+            Some(since) => {
+                Some(Events::read(&parts.store, rules, &parts.config, &slos, since, now).await?)
+            }
+            None => None,
+        };
         let contracts = parts.config.tenancy.contracts.values().cloned();
         let tenants: BTreeSet<String> = contracts.chain([UNATTRIBUTED.to_owned()]).collect();
         for slo in slos {
+            let end = end(slo);
+            if end <= Ts::MIN {
+                continue;
+            }
+            let from = *self.until.entry(slo.name.clone()).or_insert(end);
             // At 0 from the start, so that the first bad event is an increase.
             let mut counts: BTreeMap<String, (u64, u64)> = if slo.objective.per_tenant {
                 tenants.iter().map(|t| (t.clone(), (0, 0))).collect()
             } else {
                 BTreeMap::from([(String::new(), (0, 0))])
             };
-            for (tenant, events) in events.of(slo, from, settled).unwrap_or_default() {
+            let of = events.as_ref().and_then(|e| e.of(slo, from, end));
+            for (tenant, events) in of.unwrap_or_default() {
                 let (good, bad) = counts.entry(tenant).or_default();
-                for (_, is_good) in events {
-                    *(if is_good { &mut *good } else { &mut *bad }) += 1;
+                for event in events {
+                    *good += event.good;
+                    *bad += event.bad;
                 }
             }
             count(&parts.metrics, slo, counts);
-        }
-        if settled > Ts::MIN {
-            self.until = Some(settled.max(from));
+            self.until.insert(slo.name.clone(), end.max(from));
         }
         Ok(())
     }

@@ -109,6 +109,7 @@ pub fn list(slos: &[Slo], format: TableFormat, out: &mut impl Write) -> io::Resu
     let row = |s: &Slo| {
         let counted = match &s.sli {
             Sli::ServerBoot { .. } => "facts",
+            Sli::Probe { .. } => "probes",
             Sli::Counters { .. } => "prometheus",
         };
         let budgets = ["all together", "each tenant"][usize::from(s.objective.per_tenant)];

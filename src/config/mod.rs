@@ -35,8 +35,8 @@ pub use slo::slos_from_text;
 pub use types::{
     Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
     KubeletPage, Kubelets, Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
-    MetricsServer, Notifications, OpenStack, Prometheus, Rgw, Secret, SeriesOf, Slos, Source,
-    Store, StoreAt, Target,
+    MetricsServer, Notifications, OpenStack, Probe, ProbeOf, ProbedService, Probes, Prometheus,
+    Rgw, Secret, SeriesOf, Slos, Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -174,9 +174,14 @@ fn sections(
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));
+    let probes = sources.iter().flat_map(|s| match s {
+        Source::Probes(p) => p.probes.as_slice(),
+        _ => &[],
+    });
+    let probes = probes.map(|p| p.name.as_str()).collect();
     let slo = c
         .part(raw.slo, &top.key("slo"))
-        .map(|s| slo::slo(c, s, zone));
+        .map(|s| slo::slo(c, s, zone, &probes));
     let delivery = c
         .part(raw.delivery, &top.key("delivery"))
         .map(|d| delivery::delivery(c, d));

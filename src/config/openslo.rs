@@ -127,7 +127,7 @@ pub(super) struct MetricSource {
     /// plimsoll: facts. prometheus: counters that Prometheus scrapes.
     #[serde(rename = "type")]
     pub(super) kind: Option<SourceType>,
-    /// plimsoll: `event` (server.boot) and `within`. prometheus: `query`.
+    /// plimsoll: `event` (server.boot, or probe with the `probe`'s name) and `within`. prometheus: `query`.
     #[serde(default)]
     pub(super) spec: BTreeMap<String, String>,
 }

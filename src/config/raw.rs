@@ -7,6 +7,7 @@ mod kubernetes;
 mod meters;
 mod notifications;
 mod openstack;
+mod probes;
 mod prometheus;
 mod rgw;
 mod tenancy;
@@ -21,6 +22,9 @@ pub(super) use kubernetes::{KubeletPage, Kubelets, Kubernetes};
 pub(super) use meters::{Bills, Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
+pub(super) use probes::{
+    Http as HttpProbe, Probe, ProbedService, Probes, S3 as S3Probe, Tls as TlsProbe,
+};
 pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 pub(super) use rgw::Rgw;
 pub(super) use tenancy::{Idle, Listed, Platform, Rule, Tenancy};
@@ -232,6 +236,8 @@ pub(super) enum Source {
     Rgw(Box<Rgw>),
     /// Metrics in the formats of Prometheus.
     Prometheus(Box<Prometheus>),
+    /// Probes of services.
+    Probes(Box<Probes>),
 }
 
 impl Source {
@@ -243,6 +249,7 @@ impl Source {
             Self::Kubernetes(s) => &s.name,
             Self::Rgw(s) => &s.name,
             Self::Prometheus(s) => &s.name,
+            Self::Probes(s) => &s.name,
         }
     }
 }

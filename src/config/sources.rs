@@ -3,6 +3,7 @@
 mod ceph;
 pub(super) mod kubernetes;
 pub(super) mod openstack;
+mod probes;
 mod prometheus;
 mod rgw;
 
@@ -26,7 +27,8 @@ pub(super) fn sources(
         );
     }
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    let mut sources = Vec::new();
+    let mut sources: Vec<(Path, Source)> = Vec::new();
+    let mut probing = Vec::new();
     for (i, part) in raw.into_iter().enumerate() {
         let path = path.index(i);
         let Some(raw) = c.part(part, &path) else {
@@ -53,8 +55,17 @@ pub(super) fn sources(
             raw::Source::Prometheus(raw) => {
                 prometheus::prometheus(c, raw, known, &path).map(Source::Prometheus)
             }
+            raw::Source::Probes(_) => None,
         };
-        sources.extend(judged.map(|s| (path, s)));
+        sources.extend(judged.map(|s| (path.clone(), s)));
+        if let raw::Source::Probes(raw) = raw {
+            probing.push((path, raw));
+        }
+    }
+    // Last: they may borrow of any other.
+    for (path, raw) in probing {
+        let judged = probes::probes(c, &raw, &sources, &path);
+        sources.push((path, Source::Probes(judged)));
     }
     ceph::counted_elsewhere(c, &sources);
     rgw::apart(c, &sources);

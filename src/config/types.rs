@@ -4,6 +4,7 @@ mod alertmanager;
 mod ceph;
 mod kubernetes;
 mod openstack;
+mod probes;
 mod prometheus;
 mod rgw;
 
@@ -11,6 +12,7 @@ pub use alertmanager::{Alertmanager, Alertmanagers};
 pub use ceph::Ceph;
 pub use kubernetes::{Account, Ca, KubeletPage, Kubelets, Kubernetes};
 pub use openstack::{Credentials, Notifications, OpenStack};
+pub use probes::{Probe, ProbeOf, ProbedService, Probes};
 pub use prometheus::{
     HttpLogin, Metric, MetricOwner, MetricsFrom, MetricsServer, Prometheus, SeriesOf, Target,
 };
@@ -128,6 +130,8 @@ pub enum Source {
     Rgw(Rgw),
     /// Metrics that are scraped, or asked of a server.
     Prometheus(Prometheus),
+    /// Probes of services.
+    Probes(Probes),
 }
 
 impl Source {
@@ -140,6 +144,7 @@ impl Source {
             Self::Kubernetes(k) => &k.name,
             Self::Rgw(r) => &r.name,
             Self::Prometheus(p) => &p.name,
+            Self::Probes(p) => &p.name,
         }
     }
 }
@@ -154,6 +159,7 @@ impl Source {
             Self::Kubernetes(k) => k.interval_s,
             Self::Rgw(r) => r.interval_s,
             Self::Prometheus(p) => p.interval_s,
+            Self::Probes(p) => p.interval_s,
         }
     }
 
@@ -170,6 +176,7 @@ impl Source {
             },
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
+            Self::Probes(p) => p.interval_s,
         }
     }
 
@@ -182,6 +189,7 @@ impl Source {
             Self::Kubernetes(k) => k.full_interval_s,
             Self::Rgw(r) => r.bucket_interval_s,
             Self::Prometheus(p) => p.interval_s,
+            Self::Probes(p) => p.interval_s,
         }
     }
 }

@@ -49,6 +49,10 @@ pub mod kind {
     pub const IMPORTED: &str = "imported";
     /// A thing that scraped or queried series tell of.
     pub const MEASURED: &str = "measured";
+    /// What tries a service as its users would, again and again; nobody's usage.
+    pub const PROBE: &str = "probe";
+    /// The list of probes in passes.
+    pub const PROBES: &str = "probes";
     /// A hypervisor: what there is to sell, nobody's usage.
     pub const HYPERVISOR: &str = "hypervisor";
     /// An RBD image.
@@ -165,6 +169,16 @@ pub mod amount {
 pub mod reading {
     /// Level: for how many seconds a gauge's value holds at most. A reading without it is a counter's.
     pub const HOLDS: &str = ":holds_s";
+}
+
+/// What a fact of a [`kind::PROBE`] carries: an amount from the request to the end of the answer. Its label says what came of it.
+pub mod probe {
+    /// Level: 1 if it was answered as it has to be, else 0.
+    pub const GOOD: &str = "good";
+    /// Level: microseconds, by a clock that never goes back.
+    pub const TOOK_US: &str = "took_us";
+    /// Attribute: the collector that asked. Two that ask are two events.
+    pub const COLLECTOR: &str = "collector";
 }
 
 /// Names of attributes that lead from one resource to another.

@@ -19,6 +19,12 @@ pub struct Request {
     pub(super) secrets: Vec<String>,
 }
 
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, super::shown_url(&self.url))
+    }
+}
+
 impl Request {
     /// A GET. Sent again after a broken connection and after 429, 500, 502, 503 and 504.
     #[must_use]
@@ -37,6 +43,25 @@ impl Request {
     pub fn head(url: Url) -> Self {
         Self {
             method: Method::HEAD,
+            ..Self::get(url)
+        }
+    }
+
+    /// A PUT of bytes. Never sent again.
+    #[must_use]
+    pub fn put(url: Url, body: Bytes) -> Self {
+        Self {
+            method: Method::PUT,
+            body,
+            ..Self::get(url)
+        }
+    }
+
+    /// A DELETE. Never sent again.
+    #[must_use]
+    pub fn delete(url: Url) -> Self {
+        Self {
+            method: Method::DELETE,
             ..Self::get(url)
         }
     }

@@ -2,6 +2,8 @@
 
 use rustls::{
     ClientConfig, RootCertStore,
+    client::WebPkiServerVerifier,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use std::{path::Path, sync::Arc};
@@ -15,13 +17,27 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
     with_roots(roots)
 }
 
+/// What trusts the certificates of servers that [`client_config`] trusts.
+///
+/// # Errors
+/// In words, what is wrong with the file, or that there is no CA at all.
+pub fn verifier(ca_file: Option<&Path>) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let roots = Arc::new(roots(ca_file)?);
+    WebPkiServerVerifier::builder_with_provider(roots, provider())
+        .build()
+        .map_err(|e| format!("TLS cannot be set up: {e}"))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
 /// A client's TLS that trusts `roots`.
 ///
 /// # Errors
 /// In words, when it cannot be set up.
 pub fn with_roots(roots: RootCertStore) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("TLS cannot be set up: {e}"))?
         .with_root_certificates(roots)

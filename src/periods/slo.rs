@@ -6,45 +6,107 @@ pub use watching::{Burning, Watching};
 
 use super::usage::{Rules, UsageError, each_timeline, scopes};
 use crate::{
-    config::Config,
+    config::{Config, Source},
     domain::{
         Ts,
         fact::kind,
         ownership::{Scopes, UNATTRIBUTED},
     },
-    slo::{self, Boot, Evidence, Exclusion, Pair, SLICE_S, Sli, Slo, Statement, Target, Watch},
+    slo::{
+        self, Boot, Count, Evidence, Exclusion, Pair, Run, SLICE_S, Sli, Slo, Statement, Target,
+        Watch, number,
+    },
     store::{FactQuery, Store},
 };
 use std::collections::BTreeMap;
+
+/// Up to where every event is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// Of servers: the earliest watermark among the clouds' lists of them; `None` if none was ever read.
+    servers: Option<Ts>,
+    /// By source of probes.
+    probes: BTreeMap<String, Ts>,
+    /// By probe: its source.
+    sources: BTreeMap<String, String>,
+}
+
+impl Settled {
+    /// As of a time.
+    ///
+    /// # Errors
+    /// [`UsageError`].
+    pub async fn read(store: &Store, config: &Config, as_of: Ts) -> Result<Self, UsageError> {
+        let mut it = Self::default();
+        let by_name: BTreeMap<&str, &Source> =
+            config.sources.iter().map(|s| (s.name(), s)).collect();
+        for ((cloud, list), watermark) in store.watermarks(as_of).await? {
+            match by_name.get(cloud.as_str()) {
+                Some(Source::Probes(_)) => {
+                    it.probes.insert(cloud, watermark);
+                }
+                // A cloud that is read no more holds nothing up.
+                None if !by_name.is_empty() => {}
+                _ if list == kind::list_of(kind::SERVER) => {
+                    it.servers = Some(it.servers.map_or(watermark, |w| w.min(watermark)));
+                }
+                _ => {}
+            }
+        }
+        for source in &config.sources {
+            if let Source::Probes(p) = source {
+                let named = p.probes.iter().map(|o| (o.name.clone(), p.name.clone()));
+                it.sources.extend(named);
+            }
+        }
+        Ok(it)
+    }
+
+    /// That of servers alone.
+    #[must_use]
+    pub const fn of_servers(at: Ts) -> Self {
+        Self {
+            servers: Some(at),
+            probes: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// Of an objective's events; [`Ts::MIN`] if nobody ever looked.
+    #[must_use]
+    pub fn of(&self, slo: &Slo) -> Ts {
+        let at = match &slo.sli {
+            Sli::ServerBoot { .. } => self.servers,
+            Sli::Probe { probe, .. } => {
+                let source = self.sources.get(probe);
+                source.and_then(|s| self.probes.get(s)).copied()
+            }
+            Sli::Counters { .. } => None,
+        };
+        at.unwrap_or(Ts::MIN)
+    }
+
+    /// Of all these objectives' events.
+    #[must_use]
+    pub fn of_all(&self, slos: &[&Slo]) -> Ts {
+        let each = slos.iter().map(|s| self.of(s));
+        each.min().unwrap_or(Ts::MIN)
+    }
+}
 
 /// What the facts tell of events, up to where they are settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Events {
     /// Servers that were asked for, with the tenant who owned them then.
     boots: Vec<(String, Boot)>,
-    /// Up to here every event is known: see [`Events::settled`].
-    pub settled: Ts,
+    /// What probes found, by objective.
+    probed: BTreeMap<String, Vec<Count>>,
+    /// Up to here every event is known.
+    pub settled: Settled,
 }
 
 impl Events {
-    /// Up to where every event is known, as of a time: the earliest watermark among the clouds' lists of servers; [`Ts::MIN`] if none was ever read.
-    ///
-    /// # Errors
-    /// [`UsageError`].
-    pub async fn settled(store: &Store, config: &Config, as_of: Ts) -> Result<Ts, UsageError> {
-        let watermarks = store.watermarks(as_of).await?;
-        // A cloud that is read no more holds nothing up.
-        let configured = |cloud: &String| {
-            config.sources.is_empty() || config.sources.iter().any(|s| s.name() == cloud)
-        };
-        let of_servers = watermarks
-            .iter()
-            .filter(|((_, list), _)| list == kind::list_of(kind::SERVER))
-            .filter(|((cloud, _), _)| configured(cloud));
-        Ok(of_servers.map(|(_, w)| *w).min().unwrap_or(Ts::MIN))
-    }
-
-    /// Reads the events of resources that were not gone before `since`.
+    /// Reads the events of objectives: of servers that were not gone before `since`, and of probes since then.
     ///
     /// # Errors
     /// [`UsageError`].
@@ -52,45 +114,83 @@ impl Events {
         store: &Store,
         rules: &Rules,
         config: &Config,
+        slos: &[&Slo],
         since: Ts,
         as_of: Ts,
     ) -> Result<Self, UsageError> {
-        let scopes = scopes(store, rules, as_of).await?;
-        let settled = Self::settled(store, config, as_of).await?;
-        let query = FactQuery {
-            kinds: vec![kind::SERVER.to_owned()],
-            not_gone_before: since,
-            ..FactQuery::all(as_of)
+        let settled = Settled::read(store, config, as_of).await?;
+        let mut events = Self {
+            boots: Vec::new(),
+            probed: BTreeMap::new(),
+            settled,
         };
-        let mut boots = Vec::new();
-        each_timeline(store, &query, |t| {
-            boots.extend(slo::boot(&t).map(|b| (tenant(&scopes, &t.key.cloud, &b), b)));
-        })
-        .await?;
-        Ok(Self { boots, settled })
+        if slos.iter().any(|s| matches!(s.sli, Sli::ServerBoot { .. })) {
+            let scopes = scopes(store, rules, as_of).await?;
+            let query = FactQuery {
+                kinds: vec![kind::SERVER.to_owned()],
+                not_gone_before: since,
+                ..FactQuery::all(as_of)
+            };
+            let boots = &mut events.boots;
+            each_timeline(store, &query, |t| {
+                boots.extend(slo::boot(&t).map(|b| (tenant(&scopes, &t.key.cloud, &b), b)));
+            })
+            .await?;
+        }
+        for slo in slos {
+            if let Sli::Probe { probe, within_us } = &slo.sli
+                && let Some(source) = events.settled.sources.get(probe)
+            {
+                let found = store
+                    .probed(source, probe, *within_us, since, as_of)
+                    .await?;
+                events.probed.insert(slo.name.clone(), found);
+            }
+        }
+        Ok(events)
     }
 
     /// The events of an objective in `[from, to)` and no later than settled, by tenant; all under the empty name where they share one budget. `None` for
     /// indicators that are not from facts.
     #[must_use]
-    pub fn of(&self, slo: &Slo, from: Ts, to: Ts) -> Option<BTreeMap<String, Vec<(Ts, bool)>>> {
-        let Sli::ServerBoot { within_s } = &slo.sli else {
-            return None;
-        };
-        let mut all: BTreeMap<String, Vec<(Ts, bool)>> = BTreeMap::new();
-        for (tenant, boot) in &self.boots {
-            let outcome = boot.outcome(*within_s, self.settled);
-            let Some((at, good)) = outcome.filter(|(at, _)| (from..to).contains(at)) else {
-                continue;
-            };
-            let whose = if slo.objective.per_tenant {
-                tenant.clone()
-            } else {
-                String::new()
-            };
-            all.entry(whose).or_default().push((at, good));
+    pub fn of(&self, slo: &Slo, from: Ts, to: Ts) -> Option<BTreeMap<String, Vec<Count>>> {
+        let mut all: BTreeMap<String, Vec<Count>> = BTreeMap::new();
+        match &slo.sli {
+            Sli::Counters { .. } => return None,
+            Sli::Probe { .. } => {
+                let found = self.probed.get(&slo.name).into_iter().flatten().copied();
+                let slices = number(from)..number(to);
+                let inside = found.filter(|c| slices.contains(&c.number));
+                all.insert(String::new(), inside.collect());
+            }
+            Sli::ServerBoot { within_s } => {
+                let settled = self.settled.of(slo);
+                for (tenant, boot) in &self.boots {
+                    let outcome = boot.outcome(*within_s, settled);
+                    let Some(event) = outcome.filter(|(at, _)| (from..to).contains(at)) else {
+                        continue;
+                    };
+                    let whose = if slo.objective.per_tenant {
+                        tenant.clone()
+                    } else {
+                        String::new()
+                    };
+                    all.entry(whose).or_default().push(Count::one(event));
+                }
+            }
         }
         Some(all)
+    }
+
+    /// An objective's slices in `[from, to)`, of events that [`Events::of`] gave.
+    fn runs(
+        &self,
+        slo: &Slo,
+        of: Option<&Vec<Count>>,
+        reach: (Ts, Ts),
+    ) -> impl Iterator<Item = Run> {
+        let of: Vec<Count> = of.cloned().unwrap_or_default();
+        slo::runs(of, reach, self.settled.of(slo), slo.sli.unseen())
     }
 }
 
@@ -134,7 +234,7 @@ pub struct Fired {
 }
 
 /// The tenants of an objective: those with events, and those that have targets of their own.
-fn tenants(slo: &Slo, events: &BTreeMap<String, Vec<(Ts, bool)>>) -> Vec<String> {
+fn tenants(slo: &Slo, events: &BTreeMap<String, Vec<Count>>) -> Vec<String> {
     let mut all: Vec<String> = events
         .keys()
         .chain(slo.objective.tenants.keys())
@@ -170,8 +270,8 @@ pub fn report(
         .collect();
     let generation = slo.sli.generation();
     let state = |tenant: String| {
-        let of = by_tenant.get(&tenant).into_iter().flatten().copied();
-        let slices = slo::slices(of, (from, to), events.settled).map(|s| (s, generation.as_str()));
+        let runs = events.runs(slo, by_tenant.get(&tenant), (from, to));
+        let slices = runs.flat_map(Run::slices).map(|s| (s, generation.as_str()));
         let statement = slo::statement(target(slo, &tenant), slices, &exclusions);
         Stated {
             slo: slo.name.clone(),
@@ -191,9 +291,8 @@ pub fn backtest(slo: &Slo, events: &Events, (from, to): (Ts, Ts)) -> Vec<Fired> 
     };
     let mut all = Vec::new();
     for tenant in tenants(slo, &by_tenant) {
-        let of = by_tenant.get(&tenant).into_iter().flatten().copied();
-        let slices = slo::slices(of, (warm, to), events.settled);
-        all.extend(replay(slo, &tenant, slices, from));
+        let runs = events.runs(slo, by_tenant.get(&tenant), (warm, to));
+        all.extend(replay(slo, &tenant, runs.flat_map(Run::slices), from));
     }
     all.sort_by(|a, b| (a.from, &a.slo, &a.tenant).cmp(&(b.from, &b.slo, &b.tenant)));
     all

@@ -2,6 +2,7 @@
 
 use super::{
     alert::{Alpha, Pair},
+    slice::State,
     target::Target,
     window::Window,
 };
@@ -67,6 +68,13 @@ pub enum Sli {
         /// Seconds from the request to `active`.
         within_s: Option<u32>,
     },
+    /// What a probe found, from facts. Good: it was answered as it has to be, within a time if one is given.
+    Probe {
+        /// Its name.
+        probe: String,
+        /// Microseconds from the request to the end of the answer.
+        within_us: Option<u64>,
+    },
     /// Counters that Prometheus scrapes.
     Counters {
         /// The good ones, or the bad ones.
@@ -96,6 +104,10 @@ impl Sli {
             Self::ServerBoot { within_s } => {
                 f.text("server_boot").number(within_s.map_or(-1, i64::from))
             }
+            Self::Probe { probe, within_us } => f
+                .text("probe")
+                .text(probe)
+                .number(within_us.map_or(-1, |us| i64::try_from(us).unwrap_or(i64::MAX))),
             Self::Counters {
                 part,
                 total,
@@ -117,7 +129,16 @@ impl Sli {
     /// True if plimsoll's own facts hold it.
     #[must_use]
     pub const fn is_from_facts(&self) -> bool {
-        matches!(self, Self::ServerBoot { .. })
+        matches!(self, Self::ServerBoot { .. } | Self::Probe { .. })
+    }
+
+    /// What a slice without events is, once it is settled: clouds tell of every event, but where nobody probed nothing is known.
+    #[must_use]
+    pub const fn unseen(&self) -> State {
+        match self {
+            Self::ServerBoot { .. } => State::Empty,
+            Self::Probe { .. } | Self::Counters { .. } => State::Gap,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub use boots::{Boot, boot};
 pub use definition::{Counter, Exclusion, Objective, Sli, Slo};
 pub use rings::{Rings, Span};
 pub use selector::{BadSelector, Selector, is_label};
-pub use slice::{Run, SLICE_S, Slice, State, Tally, number, runs, slices};
+pub use slice::{Count, Run, SLICE_S, Slice, State, Tally, number, runs};
 pub use statement::{Bounds, Figure, Statement, statement};
 pub use tail::tail_below;
 pub use target::{BadTarget, Factor, Target};

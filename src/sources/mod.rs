@@ -5,6 +5,7 @@ pub mod events;
 mod item;
 pub mod kubernetes;
 pub mod openstack;
+pub mod probes;
 pub mod prometheus;
 pub mod rgw;
 mod run;
@@ -184,6 +185,8 @@ pub enum Source {
     RgwBuckets(Box<rgw::Buckets>),
     /// One page of metrics, or what is asked of a server that keeps them.
     Metrics(Box<prometheus::Reader>),
+    /// Probes of services.
+    Probes(Box<probes::Prober>),
 }
 
 /// What became of messages.
@@ -223,6 +226,10 @@ impl Source {
             config::Source::Kubernetes(c) => kubernetes::open(c, clock, memory, collector),
             config::Source::Rgw(c) => rgw::open(c, clock, memory, collector),
             config::Source::Prometheus(c) => prometheus::open(c, clock, memory, collector),
+            config::Source::Probes(c) => {
+                let prober = probes::Prober::new(c, clock, collector)?;
+                Ok(vec![Self::Probes(Box::new(prober))])
+            }
         }
     }
 
@@ -239,6 +246,7 @@ impl Source {
             Self::RgwLog(r) => r.name(),
             Self::RgwBuckets(r) => r.name(),
             Self::Metrics(m) => m.name(),
+            Self::Probes(p) => p.name(),
         }
     }
 
@@ -255,6 +263,7 @@ impl Source {
             Self::RgwLog(r) => r.interval(),
             Self::RgwBuckets(r) => r.interval(),
             Self::Metrics(m) => m.interval(),
+            Self::Probes(p) => p.interval(),
         }
     }
 
@@ -266,6 +275,7 @@ impl Source {
             Self::Inventory(i) => i.interval(),
             Self::Metrics(m) => m.interval(),
             Self::Ceph(c) => c.interval(),
+            Self::Probes(p) => p.interval(),
             // One reading after another: there are no two kinds of them.
             Self::Notifications(_) | Self::RgwLog(_) | Self::Kubelets(_) => {
                 Duration::from_secs(365 * 86_400)
@@ -297,7 +307,25 @@ impl Source {
     pub fn offset(&self) -> Duration {
         match self {
             Self::Metrics(m) => m.offset(),
+            Self::Probes(p) => p.offset(),
             _ => Duration::ZERO,
+        }
+    }
+
+    /// From the end of a pass to the next; `took`: how long the pass did.
+    #[must_use]
+    pub fn pause(&self, took: Duration) -> Duration {
+        match self {
+            Self::Probes(p) => p.pause(),
+            _ => self.interval().saturating_sub(took),
+        }
+    }
+
+    /// What came of probes since this was last asked.
+    pub fn probed(&mut self) -> Vec<probes::Found> {
+        match self {
+            Self::Probes(p) => p.found(),
+            _ => Vec::new(),
         }
     }
 
@@ -312,7 +340,7 @@ impl Source {
             Self::RgwLog(r) => r.remember(memory),
             Self::RgwBuckets(r) => r.remember(memory),
             // What it reads needs nothing of what was.
-            Self::Metrics(_) | Self::Kubelets(_) => {}
+            Self::Metrics(_) | Self::Kubelets(_) | Self::Probes(_) => {}
         }
     }
 
@@ -324,7 +352,11 @@ impl Source {
             Self::Ceph(c) => c.believe(lists),
             Self::RgwBuckets(r) => r.believe(lists),
             // Nothing is missing from a queue or from a log, nor does a page end anything.
-            Self::Notifications(_) | Self::RgwLog(_) | Self::Metrics(_) | Self::Kubelets(_) => {}
+            Self::Notifications(_)
+            | Self::RgwLog(_)
+            | Self::Metrics(_)
+            | Self::Kubelets(_)
+            | Self::Probes(_) => {}
             Self::Kubernetes(k) => k.believe(lists),
         }
     }
@@ -341,6 +373,7 @@ impl Source {
             Self::RgwLog(r) => r.collect(out).await,
             Self::RgwBuckets(r) => r.collect(out).await,
             Self::Metrics(m) => m.collect(out).await,
+            Self::Probes(p) => p.collect(out).await,
         }
     }
 
@@ -356,6 +389,7 @@ impl Source {
             Self::RgwLog(r) => r.check_online().await,
             Self::RgwBuckets(r) => r.check_online().await,
             Self::Metrics(m) => m.check_online().await,
+            Self::Probes(p) => p.check_online().await,
         }
     }
 }

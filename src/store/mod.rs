@@ -8,6 +8,7 @@ mod connect;
 pub mod engine;
 mod error;
 mod migrate;
+mod probed;
 mod read;
 mod resources;
 mod rows;

@@ -172,6 +172,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "openslo" => vec![
             read("deploy/slo/compute.yaml"),
             read("deploy/slo/openstack-api.yaml"),
+            read("deploy/slo/probes.yaml"),
             OPENSLO.into(),
         ],
         other => panic!("no seeds for {other}"),

@@ -94,19 +94,13 @@ impl MadeUp {
             env!("CARGO_MANIFEST_DIR"),
             "/deploy/prices/nordic-2026.yaml"
         );
-        let (address, cloud, user) = (self.address, &self.cloud, simulate::USER);
+        let source = self.source("admin");
         std::fs::write(
             &config,
             format!(
                 "store: {{data_dir: data{store}}}
 sources:
-  - kind: openstack
-    name: {cloud}
-    auth_url: http://{address}/identity/v3
-    username: {user}
-    project: admin
-    password: {{file: sim-password}}
-tenancy:
+{source}tenancy:
   contracts: {{CO-001: norrland-kommun, CO-002: fjord-bank, CO-003: aurora-health, CO-004: tundra-games}}
   rules: [{{project_tag: \"contract:\"}}]
 meters: {{time_zone: Europe/Stockholm}}
@@ -116,6 +110,20 @@ prices: {{book: {book}}}
         )
         .unwrap();
         p.configured(config)
+    }
+
+    /// How it is read with a scope of this project: an entry of `sources`, which finds the password beside the configuration.
+    pub(crate) fn source(&self, project: &str) -> String {
+        let (address, cloud, user) = (self.address, &self.cloud, simulate::USER);
+        format!(
+            "  - kind: openstack
+    name: {cloud}
+    auth_url: http://{address}/identity/v3
+    username: {user}
+    project: {project}
+    password: {{file: sim-password}}
+"
+        )
     }
 
     /// Moves its clock.

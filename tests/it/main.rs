@@ -23,6 +23,7 @@ mod order_free;
 mod outage;
 mod pages;
 mod prices;
+mod probes;
 mod prometheus;
 mod rgw;
 mod rules;

@@ -6,6 +6,7 @@ mod afterwards;
 mod lab;
 mod partial;
 mod policy;
+mod probes;
 mod spans;
 mod things;
 mod together;

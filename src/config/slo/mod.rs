@@ -27,7 +27,12 @@ use std::{
 const OURS: &str = "plimsoll/";
 
 /// Judges the section, and the files that it names.
-pub(super) fn slo(c: &mut Checker<'_>, raw: raw::SloSection, zone: Tz) -> Slos {
+pub(super) fn slo(
+    c: &mut Checker<'_>,
+    raw: raw::SloSection,
+    zone: Tz,
+    probes: &BTreeSet<&str>,
+) -> Slos {
     let path = Path::default().key("slo");
     let mut files: Vec<PathBuf> = Vec::new();
     for (i, file) in raw.files.iter().enumerate() {
@@ -45,6 +50,18 @@ pub(super) fn slo(c: &mut Checker<'_>, raw: raw::SloSection, zone: Tz) -> Slos {
     }
     let (slos, problems) = read(&files);
     c.problems.extend(problems);
+    for slo in &slos {
+        if let Sli::Probe { probe, .. } = &slo.sli
+            && !probes.contains(probe.as_str())
+        {
+            let what = format!(
+                "the SLO `{}` is of a probe `{probe}` that no source of kind `probes` has",
+                slo.name
+            );
+            let hint = shape::unknown_hint(probe, probes.iter().copied());
+            c.error(&path.key("files"), what, hint);
+        }
+    }
     let names: BTreeSet<&str> = slos.iter().map(|s| s.name.as_str()).collect();
     let mut exclusions = Vec::new();
     for (i, part) in raw.exclusions.into_iter().enumerate() {
@@ -296,6 +313,14 @@ fn objective(
     let (mut sli, window, target) = (sli?, window?, target?);
     if let Sli::Counters { tenant, .. } = &mut sli {
         tenant.clone_from(&extras.tenant_label);
+    }
+    if extras.per_tenant && matches!(&sli, Sli::Probe { .. }) {
+        let path = Path::default().key("metadata").key("annotations");
+        c.error(
+            &path.key("plimsoll/per-tenant"),
+            "probes are nobody's: all share one budget",
+            "remove it",
+        );
     }
     if extras.per_tenant && matches!(&sli, Sli::Counters { tenant: None, .. }) {
         let path = Path::default().key("metadata").key("annotations");

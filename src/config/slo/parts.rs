@@ -158,41 +158,123 @@ fn facts(
             "give the good ones: `{event: server.boot, within: 10m}`",
         );
     }
-    let mut within_s = None;
-    for (source, word, keys) in [
-        (total, "total", &["event"][..]),
-        (part, word, &["event", "within"][..]),
-    ] {
-        let path = path.key(word).key("metricSource").key("spec");
-        let spec = &source.metric_source.spec;
-        for key in spec.keys().filter(|k| !keys.contains(&k.as_str())) {
+    let all = event(c, total, &path.key("total"), false)?;
+    let good = event(c, part, &path.key(word), true)?;
+    if (&all.event, &all.probe) != (&good.event, &good.probe) {
+        c.error(
+            &path.key(word),
+            "is of another event than `total`",
+            "good ones are some of all: name the same event in both",
+        );
+        return None;
+    }
+    match all.event {
+        Known::ServerBoot => Some(Sli::ServerBoot {
+            within_s: good
+                .within_us
+                .and_then(|us| u32::try_from(us / 1_000_000).ok()),
+        }),
+        Known::Probe => Some(Sli::Probe {
+            probe: all.probe?,
+            within_us: good.within_us,
+        }),
+    }
+}
+
+/// Events that facts tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    ServerBoot,
+    Probe,
+}
+
+/// Which events.
+struct Event {
+    event: Known,
+    probe: Option<String>,
+    within_us: Option<u64>,
+}
+
+fn event(c: &mut Checker<'_>, source: &o::Source, path: &Path, is_good: bool) -> Option<Event> {
+    let path = path.key("metricSource").key("spec");
+    let spec = &source.metric_source.spec;
+    let event = match spec.get("event").map(String::as_str) {
+        Some("server.boot") => Known::ServerBoot,
+        Some("probe") => Known::Probe,
+        Some(other) => {
             c.error(
-                &path.key(key),
-                "is not a key here",
-                shape::unknown_hint(key, keys.iter().copied()),
-            );
-        }
-        match spec.get("event").map(String::as_str) {
-            Some("server.boot") => {}
-            Some(other) => c.error(
                 &path.key("event"),
                 format!("`{other}` is not known"),
-                "known is server.boot",
-            ),
-            None => c.error(&path.key("event"), "is missing", "server.boot"),
+                "known are server.boot and probe",
+            );
+            return None;
         }
-        match spec.get("within").map(|t| Seconds::try_from(t.clone())) {
-            Some(Ok(s)) if (1..=86_400).contains(&s.0) => within_s = Some(s.0),
-            Some(Ok(s)) => c.error(
-                &path.key("within"),
-                format!("{s} is out of bounds"),
-                "from 1s to 1d",
-            ),
-            Some(Err(what)) => c.error(&path.key("within"), what, "write it as 10m"),
-            None => {}
+        None => {
+            c.error(&path.key("event"), "is missing", "server.boot or probe");
+            return None;
         }
+    };
+    let keys = ["event", "probe", "within"];
+    let taken = |key: &str| match key {
+        "event" => true,
+        "probe" => event == Known::Probe,
+        _ => key == "within" && is_good,
+    };
+    for key in spec.keys().filter(|k| !taken(k)) {
+        let known = keys.into_iter().filter(|k| taken(k));
+        c.error(
+            &path.key(key),
+            "is not a key here",
+            shape::unknown_hint(key, known),
+        );
     }
-    Some(Sli::ServerBoot { within_s })
+    let probe = spec.get("probe").filter(|_| event == Known::Probe).cloned();
+    if event == Known::Probe && probe.is_none() {
+        c.error(
+            &path.key("probe"),
+            "is missing",
+            "the name of a probe, of a source of kind `probes`",
+        );
+        return None;
+    }
+    // A boot's times are of whole seconds.
+    let (least_us, least, most_us, most) = match event {
+        Known::ServerBoot => (1_000_000, "1s", 86_400_000_000, "1d"),
+        Known::Probe => (1_000, "1ms", 60_000_000, "1m"),
+    };
+    let within_us = match spec.get("within").map(|t| micros(t)) {
+        Some(Ok(us)) if (least_us..=most_us).contains(&us) && us % least_us == 0 => Some(us),
+        Some(Ok(_)) => {
+            c.error(
+                &path.key("within"),
+                format!("`{}` is out of bounds", spec["within"]),
+                format!("from {least} to {most}"),
+            );
+            None
+        }
+        Some(Err(what)) => {
+            c.error(&path.key("within"), what, "write it as 10m, 2s or 500ms");
+            None
+        }
+        None => None,
+    };
+    Some(Event {
+        event,
+        probe,
+        within_us,
+    })
+}
+
+/// A length of time, as short as milliseconds.
+fn micros(text: &str) -> Result<u64, String> {
+    if let Some(ms) = text.strip_suffix("ms") {
+        let ms: Result<u32, _> = ms.parse();
+        return ms
+            .map(|ms| u64::from(ms) * 1_000)
+            .map_err(|_| format!("`{text}` is no length of time"));
+    }
+    let seconds = Seconds::try_from(text.to_owned())?;
+    Ok(u64::from(seconds.0) * 1_000_000)
 }
 
 pub(super) fn window(c: &mut Checker<'_>, all: &[o::TimeWindow], path: &Path) -> Option<Window> {

@@ -76,7 +76,11 @@ impl Rgw {
     }
 }
 
-fn secret(c: &mut Checker<'_>, raw: &raw::Part<raw::SecretRef>, path: &Path) -> Option<Secret> {
+pub(super) fn secret(
+    c: &mut Checker<'_>,
+    raw: &raw::Part<raw::SecretRef>,
+    path: &Path,
+) -> Option<Secret> {
     let raw = c.part(raw.clone(), path)?;
     c.secret(&raw, path)
 }

@@ -4,7 +4,10 @@
 //! distribution exactly; Chernoff's bound on it (`b ln(b/m) - b + m > ln(1/alpha)`, `b` bad events where `m` are expected) proves the same, a little later.
 
 use super::{Alert, Group, Labels, RUNBOOKS, Rule, Seen, Test, owned};
-use crate::slo::{Counter, Pair, Selector, Sli, Slo, Target};
+use crate::{
+    domain::fact::kind,
+    slo::{Counter, Pair, Selector, Sli, Slo, Target},
+};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// The counters that plimsoll itself exports.
@@ -37,14 +40,27 @@ pub(super) fn rules(slos: &[Slo]) -> (Vec<Group>, Option<Test>) {
             test.seen.extend(seen);
         }
     }
-    if all.iter().any(|of| of.slo.sli.is_from_facts()) {
+    let lists: BTreeSet<&str> = all.iter().filter_map(|of| list(&of.slo.sli)).collect();
+    for list in lists {
         let Timing { lost, last, .. } = timing;
         let watermark = format!("0+60x{lost} {}x{}", lost * 60, last - lost - 1);
-        let name = "plimsoll_pass_watermark_timestamp_seconds{source=\"a\",list=\"servers\"}";
-        test.series.push((name.to_owned(), watermark));
+        let name = format!("{WATERMARK}{{source=\"a\",list=\"{list}\"}}");
+        test.series.push((name, watermark));
     }
     test.seen.sort_by_key(|s| s.at_min);
     (groups, Some(test).filter(|t| !t.seen.is_empty()))
+}
+
+/// How far lists reach.
+const WATERMARK: &str = "plimsoll_pass_watermark_timestamp_seconds";
+
+/// The list whose passes settle events from facts.
+const fn list(sli: &Sli) -> Option<&'static str> {
+    match sli {
+        Sli::ServerBoot { .. } => Some("servers"),
+        Sli::Probe { .. } => Some(kind::PROBES),
+        Sli::Counters { .. } => None,
+    }
 }
 
 /// Series of a test, and their values.
@@ -103,7 +119,7 @@ struct Of<'s> {
 impl<'s> Of<'s> {
     fn new(slo: &'s Slo) -> Self {
         let (total, part, tenant) = match &slo.sli {
-            Sli::ServerBoot { .. } => {
+            Sli::ServerBoot { .. } | Sli::Probe { .. } => {
                 let of = format!("{EVENTS}{{slo=\"{}\"", slo.name);
                 (
                     format!("{of}}}"),
@@ -218,12 +234,11 @@ impl<'s> Of<'s> {
 
     /// 1 while it is measured, else 0.
     fn known(&self) -> String {
-        let known = if self.slo.sli.is_from_facts() {
-            format!(
-                "min(plimsoll_pass_watermark_timestamp_seconds{{list=\"servers\"}}) > bool (time() - {FRESH_S})"
-            )
-        } else {
-            format!("count({}) > bool 0", self.total)
+        let known = match list(&self.slo.sli) {
+            Some(list) => {
+                format!("min({WATERMARK}{{list=\"{list}\"}}) > bool (time() - {FRESH_S})")
+            }
+            None => format!("count({}) > bool 0", self.total),
         };
         format!("({known}) or vector(0)")
     }

@@ -1,9 +1,9 @@
 //! Which alerts fire, kept up with the store's facts slice by slice.
 
-use super::{Events, target, tenants};
+use super::{Events, Settled, target, tenants};
 use crate::{
     domain::Ts,
-    slo::{self, Burn, SLICE_S, Slo, Span, Watch, number},
+    slo::{Burn, SLICE_S, Slo, Span, Watch, number},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,27 @@ use std::collections::{BTreeMap, BTreeSet};
 /// **Memory usage**: see [`slo::Rings`], for each objective and tenant with an event since it began.
 #[derive(Debug, Default)]
 pub struct Watching {
-    /// By objective, then by tenant.
-    watches: BTreeMap<String, BTreeMap<String, Watch>>,
+    /// By objective.
+    watched: BTreeMap<String, Watched>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    by_tenant: BTreeMap<String, Watch>,
     /// The first slice that is not judged yet.
     next: Option<i64>,
+}
+
+impl Watched {
+    /// The first slice to be judged, and the first one after those; `None` while none has settled beyond those that are judged.
+    fn to_judge(&self, slo: &Slo, settled: Ts) -> Option<(i64, i64)> {
+        let end = number(settled);
+        if settled == Ts::MIN || self.next.is_some_and(|next| end <= next) {
+            return None;
+        }
+        let first = end.saturating_sub(slices_of(slo));
+        Some((self.next.map_or(first, |next| next.max(first)), end))
+    }
 }
 
 /// An alert that fires.
@@ -31,63 +48,59 @@ pub struct Burning<'a> {
 }
 
 impl Watching {
-    /// Facts of resources that were not gone before this are needed to judge what is settled; `None` while no slice has settled beyond those that are judged.
+    /// Facts since this are needed to judge what is settled; `None` while no slice has settled beyond those that are judged.
     #[must_use]
-    pub fn since(&self, slos: &[&Slo], settled: Ts) -> Option<Ts> {
-        let end = number(settled);
-        if settled == Ts::MIN || self.next.is_some_and(|next| end <= next) {
-            return None;
-        }
-        let longest = slos.iter().map(|s| slices_of(s)).max().unwrap_or(0);
-        let first = end.saturating_sub(longest);
-        Some(begin(self.next.map_or(first, |next| next.max(first))))
+    pub fn since(&self, slos: &[&Slo], settled: &Settled) -> Option<Ts> {
+        let none = Watched::default();
+        let first = |s: &&Slo| {
+            let watched = self.watched.get(&s.name).unwrap_or(&none);
+            Some(watched.to_judge(s, settled.of(s))?.0)
+        };
+        slos.iter().filter_map(first).min().map(begin)
     }
 
-    /// Up to where it has judged; `None` before anything settled.
+    /// Up to where it has judged an objective; `None` before anything settled.
     #[must_use]
-    pub fn reached(&self) -> Option<Ts> {
-        self.next.map(begin)
+    pub fn reached(&self, slo: &str) -> Option<Ts> {
+        self.watched.get(slo)?.next.map(begin)
     }
 
     /// Judges the slices that have settled meanwhile: at most those that any window reaches, for whatever was settled longer ago tells nothing any more.
     pub fn take(&mut self, slos: &[&Slo], events: &Events) {
-        if self.since(slos, events.settled).is_none() {
-            return;
-        }
-        let settled = number(events.settled);
         for slo in slos {
-            let first = settled - slices_of(slo);
-            let watches = self.watches.entry(slo.name.clone()).or_default();
+            let watched = self.watched.entry(slo.name.clone()).or_default();
+            let Some((next, end)) = watched.to_judge(slo, events.settled.of(slo)) else {
+                continue;
+            };
+            let first = end - slices_of(slo);
             // What was seen has left every window.
-            if self.next.is_some_and(|next| next < first) {
-                watches.clear();
+            if watched.next.is_some_and(|next| next < first) {
+                watched.by_tenant.clear();
             }
-            let next = self.next.map_or(first, |next| next.max(first));
-            let Some(by_tenant) = events.of(slo, begin(next), begin(settled)) else {
+            let Some(by_tenant) = events.of(slo, begin(next), begin(end)) else {
                 continue;
             };
             let all: BTreeSet<String> = tenants(slo, &by_tenant)
                 .into_iter()
-                .chain(watches.keys().cloned())
+                .chain(watched.by_tenant.keys().cloned())
                 .collect();
             for tenant in all {
-                let of = by_tenant.get(&tenant).into_iter().flatten().copied();
                 // Of a tenant who had no events before, it is known that there were none.
-                let from = if watches.contains_key(&tenant) {
+                let from = if watched.by_tenant.contains_key(&tenant) {
                     next
                 } else {
                     first
                 };
+                let runs = events.runs(slo, by_tenant.get(&tenant), (begin(from), begin(end)));
                 let whose = target(slo, &tenant);
-                let watch = watches
+                let watch = watched
+                    .by_tenant
                     .entry(tenant)
                     .or_insert_with(|| Watch::new(slo, whose));
-                for run in slo::runs(of, (begin(from), begin(settled)), events.settled) {
-                    watch.take(&run);
-                }
+                runs.for_each(|run| watch.take(&run));
             }
+            watched.next = Some(end);
         }
-        self.next = Some(settled);
     }
 
     /// What fires as of the last slice that is settled.
@@ -95,7 +108,8 @@ impl Watching {
     pub fn burning<'a>(&'a self, slos: &[&'a Slo]) -> Vec<Burning<'a>> {
         let of = |slo: &&'a Slo| {
             let slo = *slo;
-            let watches = self.watches.get(&slo.name).into_iter().flatten();
+            let watched = self.watched.get(&slo.name);
+            let watches = watched.into_iter().flat_map(|w| &w.by_tenant);
             watches.flat_map(move |(tenant, watch)| {
                 watch
                     .burning()
@@ -155,8 +169,13 @@ mod tests {
         };
         Events {
             boots: boots.iter().map(boot).collect(),
-            settled,
+            probed: BTreeMap::new(),
+            settled: Settled::of_servers(settled),
         }
+    }
+
+    fn since(w: &Watching, settled: Ts) -> Option<Ts> {
+        w.since(&[&slo()], &Settled::of_servers(settled))
     }
 
     fn events(boots: &[(u8, i64, bool)], until: i64) -> Events {
@@ -165,7 +184,10 @@ mod tests {
 
     /// What fires; since when only where all of its windows were seen ever since.
     fn shown(w: &Watching, slos: &[&Slo]) -> Vec<String> {
-        let seen = w.reached().unwrap_or(Ts::MIN).plus_seconds(-5 * 3_600);
+        let seen = w
+            .reached("boot")
+            .unwrap_or(Ts::MIN)
+            .plus_seconds(-5 * 3_600);
         let line = |b: &Burning<'_>| {
             let Burn {
                 pair,
@@ -196,7 +218,7 @@ mod tests {
                 kept.take(&slos, &events);
                 let mut anew = Watching::default();
                 anew.take(&slos, &events);
-                prop_assert_eq!(kept.reached(), anew.reached());
+                prop_assert_eq!(kept.reached("boot"), anew.reached("boot"));
                 prop_assert_eq!(shown(&kept, &slos), shown(&anew, &slos));
                 // Looked at again, nothing is counted twice.
                 kept.take(&slos, &events);
@@ -212,11 +234,11 @@ mod tests {
         let outage: Vec<(u8, i64, bool)> = (0..60).map(|m| (0, 3_600 + m * 10, false)).collect();
         let mut w = Watching::default();
         let t = Ts::from_second;
-        assert_eq!(w.since(&slos, Ts::MIN), None, "nothing ever settled");
+        assert_eq!(since(&w, Ts::MIN), None, "nothing ever settled");
         w.take(&slos, &settled(&[], Ts::MIN));
-        assert_eq!(w.reached(), None);
+        assert_eq!(w.reached("boot"), None);
         let window = 12 * 3_600 + 15 * 60;
-        assert_eq!(w.since(&slos, t(window + 59)), Some(t(0)));
+        assert_eq!(since(&w, t(window + 59)), Some(t(0)));
         w.take(&slos, &events(&outage, 3_600 + 660));
         let fires = shown(&w, &slos);
         assert!(
@@ -224,11 +246,11 @@ mod tests {
             "{fires:?}"
         );
         assert_eq!(
-            w.since(&slos, t(3_600 + 719)),
+            since(&w, t(3_600 + 719)),
             None,
             "no slice has settled since"
         );
-        assert_eq!(w.since(&slos, t(3_600 + 720)), Some(t(3_600 + 660)));
+        assert_eq!(since(&w, t(3_600 + 720)), Some(t(3_600 + 660)));
         w.take(&slos, &events(&outage, 3_600 + 660));
         assert_eq!(shown(&w, &slos), fires, "nothing settled");
         w.take(&slos, &events(&outage, 3 * 3_600));
@@ -243,10 +265,10 @@ mod tests {
         // Two hundred thousand years apart: were every slice walked, this would not end.
         for s in [-3_000_000_000_000, 0, 3_000_000_000_000] {
             w.take(&slos, &events(&[(0, s - 30, false)], s));
-            assert_eq!(w.reached(), Some(Ts::from_second(s)));
+            assert_eq!(w.reached("boot"), Some(Ts::from_second(s)));
             let first = Ts::from_second(s - 12 * 3_600 - 15 * 60);
             assert_eq!(
-                w.since(&slos, Ts::from_second(s + 86_400)),
+                since(&w, Ts::from_second(s + 86_400)),
                 Some(first.plus_seconds(86_400))
             );
         }

@@ -44,6 +44,7 @@ use book::{Book, Shown};
 use directory::Directory;
 use regex::Regex;
 use resources::{RESOURCES, Resource};
+pub(super) use session::Readiness;
 use session::Session;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use thing::Thing;

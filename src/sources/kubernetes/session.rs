@@ -34,10 +34,43 @@ pub(super) const METADATA: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 const JSON: &str = "application/json";
 
+/// Asks an API server whether it is ready, again and again; nothing is repeated within a try.
+#[derive(Debug)]
+pub(in crate::sources) struct Readiness(Session);
+
+impl Readiness {
+    /// Nothing is contacted.
+    pub(in crate::sources) fn new(
+        cluster: &config::Kubernetes,
+        timeout_s: u32,
+        clock: &Clock,
+    ) -> Result<Self, SourceError> {
+        let options = Options {
+            retries_max: 0,
+            idle_max: Some(0),
+            ..options(cluster, timeout_s)
+        };
+        Session::with(cluster, clock.clone(), options).map(Self)
+    }
+
+    /// One try.
+    pub(in crate::sources) async fn once(&self, tally: &Tally) -> Result<(), SourceError> {
+        self.0.get("/readyz", &[], tally).await.map(drop)
+    }
+}
+
 impl Session {
     pub(super) fn new(conf: &config::Kubernetes, clock: Clock) -> Result<Self, SourceError> {
+        Self::with(conf, clock, options(conf, conf.timeout_s))
+    }
+
+    fn with(
+        conf: &config::Kubernetes,
+        clock: Clock,
+        options: Options,
+    ) -> Result<Self, SourceError> {
         Ok(Self {
-            http: Client::new(options(conf, conf.timeout_s), clock)?,
+            http: Client::new(options, clock)?,
             kubelets: None,
             source: conf.name.clone(),
             url: conf.url.clone(),

@@ -15,6 +15,7 @@ pub mod fuzzed;
 mod hint;
 mod inventory;
 mod keystone;
+mod knock;
 mod notifications;
 mod pages;
 mod record;
@@ -23,6 +24,7 @@ mod service;
 mod session;
 
 pub use inventory::Inventory;
+pub(super) use knock::Knock;
 pub use notifications::Notifications;
 
 use super::{

@@ -81,10 +81,19 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(conf: &config::OpenStack, clock: Clock) -> Result<Self, SourceError> {
-        let mut options = Options::new(
+        let options = Options::new(
             Duration::from_secs(conf.timeout_s.into()),
             conf.body_max_bytes,
         );
+        Self::with(conf, clock, options)
+    }
+
+    /// One with limits of its own.
+    pub(super) fn with(
+        conf: &config::OpenStack,
+        clock: Clock,
+        mut options: Options,
+    ) -> Result<Self, SourceError> {
         options.ca_file.clone_from(&conf.ca_file);
         Ok(Self {
             http: Client::new(options, clock.clone())?,
@@ -108,6 +117,12 @@ impl Session {
         let login = Arc::new(self.authenticate(tally).await?);
         *held = Some(Arc::clone(&login));
         Ok(login)
+    }
+
+    /// Logs in, whether or not we are.
+    pub(super) async fn log_in_anew(&self, tally: &Tally) -> Result<Arc<Login>, SourceError> {
+        *self.login.lock().await = None;
+        self.login(tally).await
     }
 
     /// Forgets a log-in that the cloud no longer accepts, unless it has been replaced already.

@@ -4,9 +4,9 @@ use super::Metrics;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    registry::{Registry, Unit},
 };
-use std::sync::atomic::AtomicU64;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSlo {
@@ -27,12 +27,20 @@ struct OfPosts {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProbe {
+    source: String,
+    probe: String,
+}
+
 /// Their families.
 #[derive(Debug, Default)]
 pub(super) struct Objectives {
     events: Family<OfSloEvents, Counter>,
     objective: Family<OfSlo, Gauge<f64, AtomicU64>>,
     posts: Family<OfPosts, Counter>,
+    success: Family<OfProbe, Gauge>,
+    took: Family<OfProbe, Gauge<f64, AtomicU64>>,
 }
 
 impl Objectives {
@@ -44,6 +52,11 @@ impl Objectives {
         r.register("slo_objective_ratio", help, self.objective.clone());
         let help = "Posts of alerts, by Alertmanager and outcome: ok or failed";
         r.register("alertmanager_posts", help, self.posts.clone());
+        let help = "1 if the latest try of a probe was answered as it has to be, else 0";
+        r.register("probe_success", help, self.success.clone());
+        let help = "How long the latest try of a probe took";
+        let (name, unit) = ("probe_duration", Unit::Seconds);
+        r.register_with_unit(name, help, unit, self.took.clone());
     }
 }
 
@@ -69,6 +82,19 @@ impl Metrics {
             };
             self.objectives.posts.get_or_create(&of).inc_by(n);
         }
+    }
+
+    /// What came of the latest try of a probe.
+    pub fn probe(&self, source: &str, probe: &str, good: bool, took: Duration) {
+        let of = OfProbe {
+            source: source.to_owned(),
+            probe: probe.to_owned(),
+        };
+        self.objectives.success.get_or_create(&of).set(good.into());
+        self.objectives
+            .took
+            .get_or_create(&of)
+            .set(took.as_secs_f64());
     }
 
     /// The target of an objective and tenant, as (numerator, denominator).
