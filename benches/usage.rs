@@ -10,15 +10,16 @@
 )]
 
 mod figures;
+mod lives;
 mod whole;
 
 use clickhouse::Client;
 use figures::{Figure, keep};
 use plimsoll::{
     config::{self, Config},
-    domain::{Aspect, Batch, Evidence, Fact, Period, Value, digest, fact::kind},
+    domain::{Aspect, Evidence, Fact, Period, Value},
     periods::usage::{self, Rules},
-    store::{FactQuery, Store},
+    store::Store,
 };
 use std::{
     collections::BTreeMap,
@@ -29,11 +30,7 @@ use std::{
 use whole::{PLIMSOLL, open, run};
 
 const SERVERS: usize = 100_000;
-/// Changes of state that an event tells of, in one server's month.
-const CHANGES: usize = 10;
 const MONTH: &str = "2026-10";
-/// Facts in one insert.
-const BATCH: usize = 250_000;
 const ROUNDS: usize = 3;
 /// What the whole command may take.
 const LIMIT_MS: f64 = 2_000.0;
@@ -54,27 +51,6 @@ fn plimsoll(dir: &Path, args: &[&str]) -> Command {
     c
 }
 
-/// The facts of servers that lived all month and changed as often as is wanted.
-async fn lives(store: &Store) -> Vec<Vec<Fact>> {
-    let query = FactQuery {
-        kinds: vec![kind::SERVER.to_owned()],
-        ..FactQuery::all(store.now().await.unwrap())
-    };
-    let mut lives = Vec::new();
-    let mut stream = store.resources(&query).await.unwrap();
-    while let Some((_, facts)) = stream.next().await.unwrap() {
-        let facts: Vec<Fact> = facts.into_iter().map(|f| f.fact).collect();
-        let is_change = |f: &&Fact| f.aspect == Aspect::State && f.evidence == Evidence::Event;
-        if facts.iter().filter(is_change).count() == CHANGES
-            && facts.iter().all(|f| f.value != Value::Gone)
-        {
-            lives.push(facts);
-        }
-    }
-    assert!(lives.len() >= 3, "only {} lives fit", lives.len());
-    lives
-}
-
 /// A life without the sightings that only confirm.
 fn changes(life: &[Fact]) -> Vec<Fact> {
     let mut shown: BTreeMap<Aspect, &Value> = BTreeMap::new();
@@ -90,41 +66,6 @@ fn changes(life: &[Fact]) -> Vec<Fact> {
         }
     }
     news
-}
-
-/// Puts one life after the other into the store, in place of its servers, under so many ids. Gives the number of facts.
-async fn fill(store: &Store, lives: &[Vec<Fact>]) -> usize {
-    for sql in [
-        "ALTER TABLE facts DELETE WHERE kind = 'server' SETTINGS mutations_sync = 2",
-        "TRUNCATE TABLE raws",
-        "TRUNCATE TABLE usage_pieces",
-    ] {
-        store.json(sql).await.unwrap();
-    }
-    let (mut batch, mut written) = (Batch::default(), 0);
-    for n in 0..SERVERS {
-        let id = digest::sha256_hex(&n.to_be_bytes());
-        let id = format!(
-            "{}-{}-{}-{}-{}",
-            &id[..8],
-            &id[8..12],
-            &id[12..16],
-            &id[16..20],
-            &id[20..32]
-        );
-        batch
-            .facts
-            .extend(lives[n % lives.len()].iter().cloned().map(|mut f| {
-                f.key.resource.clone_from(&id);
-                f
-            }));
-        if batch.facts.len() >= BATCH || n + 1 == SERVERS {
-            written += batch.facts.len();
-            store.write(&std::mem::take(&mut batch)).await.unwrap();
-        }
-    }
-    store.json("OPTIMIZE TABLE facts FINAL").await.unwrap();
-    written
 }
 
 fn ms(began: Instant) -> f64 {
@@ -201,10 +142,10 @@ async fn main() {
     };
     let config = config::load(Some(Path::new(CONFIG)), &overrides).unwrap();
     let store = open(dir).await;
-    let lives = lives(&store).await;
+    let lives = lives::lives(&store).await;
     let changes: Vec<Vec<Fact>> = lives.iter().map(|l| changes(l)).collect();
     for (name, lives) in [("changes", changes), ("collected", lives)] {
-        let facts = fill(&store, &lives).await;
+        let facts = lives::fill(&store, &lives, SERVERS, |_, _| ()).await;
         measure(&store, dir, &config, name, facts).await;
     }
     store.close().await.unwrap();

@@ -68,6 +68,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("decimal", decimal),
     ("yaml", yaml),
     ("price_book", price_book),
+    ("credits", config::credits::fuzzed),
+    ("exported", plimsoll::export::fuzzed),
     ("scenario", scenario),
     ("exposition", exposition),
     ("metrics_page", prometheus::page),

@@ -5,7 +5,10 @@ use crate::{
     config::Config,
     domain::{Charge, Period, PriceBook, Tenancy, Ts, bill::Rated},
     export,
-    periods::metered::{self, Dated},
+    periods::{
+        closings::{self, Whose},
+        metered::{self, Dated},
+    },
     rating::{self, Unpriced},
     store::Store,
 };
@@ -19,6 +22,10 @@ pub(super) struct Account {
     pub(super) book: Option<PriceBook>,
     pub(super) rated: Option<Rated>,
     pub(super) definitions: BTreeMap<String, String>,
+    /// Whose it is.
+    pub(super) whose: Whose,
+    /// Approved corrections of earlier months that are in other money, and stand on no bill.
+    pub(super) foreign: Vec<Charge>,
 }
 
 /// Why there is no account.
@@ -40,11 +47,11 @@ impl Refusal {
 }
 
 impl Account {
-    /// The account as of a time, by the rules and the book that were kept then; of now, by those of the configuration.
+    /// The account of some as of a time, by the rules and the book that were kept then; of now, by those of the configuration.
     pub(super) async fn of(
         asked: &Asked,
         config: &Config,
-        month: &str,
+        (month, whose): (&str, &Whose),
         as_of: Option<Ts>,
     ) -> Result<Result<Self, Refusal>> {
         let period = Period::month(month, asked.zone)?;
@@ -52,19 +59,33 @@ impl Account {
         if let Some(objection) = book.as_ref().and_then(|b| b.objection(&period)) {
             return Ok(Err(Refusal::Book(objection)));
         }
-        let contracts = contracts(&asked.store, config, as_of).await?;
-        let dated = metered::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+        let mut contracts = contracts(&asked.store, config, as_of).await?;
+        contracts.retain(|contract, tenant| whose.covers(tenant, contract));
+        let mut dated = metered::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+        dated
+            .metered
+            .retain(|row| whose.covers(&row.tenant, &row.contract));
         let rate = |book| rating::rate(&dated.metered, book, &period, &contracts);
-        let rated = match book.as_ref().map(rate).transpose() {
+        let mut rated = match book.as_ref().map(rate).transpose() {
             Ok(rated) => rated,
             Err(unpriced) => return Ok(Err(Refusal::Unpriced(unpriced))),
         };
+        let mut foreign = Vec::new();
+        if let (Some(rated), Some(book)) = (&mut rated, &book) {
+            let carried = closings::carried(&asked.store, &period, asked.as_of).await?;
+            foreign = rating::carry(rated, carried, book);
+            let bills = &mut rated.bills;
+            bills.retain(|b| whose.covers(&b.tenant, &b.contract));
+            foreign.retain(|c| whose.covers(&c.tenant, &c.contract));
+        }
         Ok(Ok(Self {
             definitions: read::definition_hashes(&asked.store, asked.as_of).await?,
             period,
             dated,
             book,
             rated,
+            whose: whose.clone(),
+            foreign,
         }))
     }
 

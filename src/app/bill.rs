@@ -1,18 +1,21 @@
 //! `plimsoll bill`, and what a line of a bill stands on.
 
 use super::{
-    exit,
+    exit, kept,
     read::{self, Asked, Explain},
 };
 use crate::{
     cli::{self, args, bill::Shown},
     config::{self, Config},
     domain::{
-        Period, PriceBook, Ts,
+        Charge, Period, PriceBook, Ts,
         bill::{Metered, Rated},
         ownership::UNATTRIBUTED,
     },
-    periods::metered::{self, Dated},
+    periods::{
+        closings,
+        metered::{self, Dated},
+    },
     rating,
 };
 use anyhow::Result;
@@ -37,6 +40,8 @@ struct Month<'a> {
     metered: &'a Metered,
     config: &'a Config,
     tenant: Option<&'a str>,
+    /// Approved corrections of earlier months that its bills have.
+    corrections: &'a [Charge],
 }
 
 /// `plimsoll bill`.
@@ -44,13 +49,19 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
     if let Err(code) = read::parse_month(&wanted.month, config.meters.time_zone) {
         return Ok(code);
     }
-    let asked = Asked::open(&config, wanted.as_of).await?;
+    let store = super::open_store(&config).await?;
+    let as_of = match wanted.as_of {
+        Some(t) => Some(t),
+        None => kept::as_of(&store, &wanted.month).await?,
+    };
+    let asked = Asked::of(store, &config, as_of).await?;
     let period = Period::month(&wanted.month, asked.zone)?;
-    let book = read::book_of(&asked, &config, wanted.as_of).await?;
+    let book = read::book_of(&asked, &config, as_of).await?;
     let Dated {
         mut metered,
         mut computed,
     } = metered::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
+    let corrections = closings::carried(&asked.store, &period, asked.as_of).await?;
     asked.store.close().await?;
     let Some(book) = book else {
         eprintln!("plimsoll: no price book is configured: name one by prices.book");
@@ -73,7 +84,7 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
             eprintln!("plimsoll: there is no tenant `{t}` in {period}: {known}");
             return Ok(exit::PART);
         }
-        metered = of_tenant(metered, t);
+        metered.retain(|r| r.tenant == t);
         if t != UNATTRIBUTED {
             computed.unattributed.clear();
             computed.unmarked.clear();
@@ -85,6 +96,7 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
         metered: &metered,
         config: &config,
         tenant,
+        corrections: &corrections,
     };
     let Some(rated) = month.rated(&metered, &book) else {
         return Ok(exit::PART);
@@ -109,23 +121,18 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-/// The usage of one tenant.
-fn of_tenant(metered: Metered, tenant: &str) -> Metered {
-    let Metered {
-        mut usage,
-        stretches,
-    } = metered;
-    let rows = std::mem::take(&mut usage.rows).into_iter().zip(stretches);
-    let (rows, stretches) = rows.filter(|(r, _)| r.tenant == tenant).unzip();
-    usage.rows = rows;
-    Metered { usage, stretches }
-}
-
 impl Month<'_> {
     /// The bills; `None` once it is said what has no price.
     fn rated(&self, metered: &Metered, book: &PriceBook) -> Option<Rated> {
         match rating::rate(metered, book, self.period, &self.config.tenancy.contracts) {
             Ok(mut rated) => {
+                let foreign = rating::carry(&mut rated, self.corrections.to_vec(), book);
+                for c in foreign {
+                    let (id, money) = (&c.id, &c.currency);
+                    eprintln!(
+                        "plimsoll: correction {id} is in {money} and stands in no bill: settle it by `export --corrections`"
+                    );
+                }
                 rated
                     .bills
                     .retain(|b| self.tenant.is_none_or(|t| b.tenant == t));
@@ -196,6 +203,17 @@ pub(super) async fn explain(
             .bills
             .iter()
             .flat_map(|b| b.lines.iter().map(move |l| (b, l)));
+        let whole = rating::Account {
+            metered: &metered,
+            period,
+            priced: Some((&rated, book)),
+        };
+        if let Some(charge) = whole.of_no_line(&wanted.id) {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            cli::explain::print_charge(&charge, None, wanted.format, &mut out)?;
+            out.flush()?;
+            return Ok(true);
+        }
         for (bill, line) in lines {
             if rating::id(line, bill, book, &metered) != wanted.id {
                 continue;

@@ -5,28 +5,33 @@
 use super::{
     account::{Account, Refusal},
     exit,
+    kept::{self, Sealed},
     read::{self, Asked},
 };
 use crate::{
     config::Config,
     domain::{Charge, Ts, digest::Fields},
     export::{self, Format, Lot, Manifest, Payer, Writer},
-    periods::close::{Begun, Judged},
-    store::{FilePart, PART_BYTES, Step, StepKind, Store},
+    periods::{
+        close::Judged,
+        closings::{self, Begun, Whose},
+    },
+    store::{FilePart, PART_BYTES, StepKind, Store},
 };
-use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+use anyhow::{Context as _, Result, bail};
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fs::{self, File},
-    io::{Read as _, Write as _},
+    io::Read as _,
     path::Path,
 };
 
 /// Lines that wait to be written together.
 const LINES_MAX: usize = 20_000;
-/// Parts of files that wait to be written together.
-const PARTS_MAX: usize = 16;
+/// Bytes of files that wait to be written together.
+const WAITING_BYTES: usize = 16 << 20;
+/// How often a decision is made anew because somebody closed a contract meanwhile.
+const DECISIONS_MAX: usize = 5;
 
 /// Where a close may be broken off: tests kill it at each.
 pub const POINTS: [&str; 20] = [
@@ -56,29 +61,10 @@ pub const POINTS: [&str; 20] = [
 pub struct Wanted {
     /// `2026-10`.
     pub month: String,
+    /// Only this contract; `None`: everyone who is not closed yet.
+    pub contract: Option<String>,
     /// Why it is closed although something stands against it.
     pub accept: Option<String>,
-}
-
-/// What is kept of a closed month.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sealed {
-    /// The decision.
-    pub(super) begun: Begun<Format>,
-    /// The manifest of each form, in the order of `begun.forms`.
-    pub(super) manifests: Vec<Manifest>,
-    /// Everyone with lines.
-    pub(super) payers: Vec<Payer>,
-}
-
-/// How a month was closed; `None` while it is open.
-pub(super) async fn sealed(store: &Store, month: &str) -> Result<Option<(Step, Sealed)>> {
-    let Some(step) = store.first_step(month, StepKind::Closed).await? else {
-        return Ok(None);
-    };
-    let sealed = serde_json::from_str(&step.body)
-        .with_context(|| format!("{month} was closed by another version of plimsoll"))?;
-    Ok(Some((step, sealed)))
 }
 
 /// `plimsoll close`.
@@ -107,108 +93,129 @@ pub async fn close_in(
 ) -> Result<u8> {
     at(POINTS[0]);
     let month = &wanted.month;
-    if let Some((step, sealed)) = sealed(store, month).await? {
-        println!("{}", told(&step, month, &sealed));
+    if let Some(closing) = kept::closing(store, wanted).await? {
+        println!("{}", closing.told(month));
         return Ok(exit::DONE);
     }
     at(POINTS[1]);
     read::keep_definitions(store, config).await?;
     at(POINTS[2]);
-    let mut chosen = begun(store, month).await?;
-    let mut account = None;
-    if chosen.is_none() {
+    let Some((begun, account)) = chosen(config, store, wanted, at).await? else {
+        return Ok(exit::PART);
+    };
+    at(POINTS[8]);
+    let account = match account {
+        Some(account) => account,
+        None => {
+            let asked = (month.as_str(), begun.as_of, begun.whose());
+            match computed(config, store, asked, &|_| ()).await? {
+                Ok(account) => account,
+                Err(refusal) => {
+                    refusal.tell("the month stays open", month);
+                    return Ok(exit::PART);
+                }
+            }
+        }
+    };
+    let id = id(&account, &begun)?;
+    let contract = begun.contract.clone().unwrap_or_default();
+    let seal = Seal {
+        store,
+        account: &account,
+        dir: &config.store.data_dir.join("closing").join(&id),
+        id,
+        at,
+    };
+    let body = seal.keep(&begun).await?;
+    store
+        .put_step((month, &contract), StepKind::Closed, &seal.id, &body)
+        .await?;
+    at(POINTS[18]);
+    let _ = fs::remove_dir_all(seal.dir);
+    // Empty, unless another closing is under way.
+    let _ = seal.dir.parent().map(fs::remove_dir);
+    at(POINTS[19]);
+    // Of two that closed at once, the first one's is the closing.
+    let closing = kept::closing(store, wanted)
+        .await?
+        .context("the closing is not to be found again")?;
+    println!("{}", closing.told(month));
+    Ok(exit::DONE)
+}
+
+type Decided = (Begun<Format>, Option<Account>);
+
+/// The decision that holds, with its account where it is known; `None` once it is said why there is none.
+async fn chosen(
+    config: &Config,
+    store: &Store,
+    wanted: &Wanted,
+    at: &dyn Fn(&'static str),
+) -> Result<Option<Decided>> {
+    let month = wanted.month.as_str();
+    let mut held = decisions(store, month).await?;
+    for _ in 0..DECISIONS_MAX {
+        if let Some(begun) = kept::meant(held, wanted) {
+            return Ok(Some((begun, None)));
+        }
+        let before = closings::alone(&decisions(store, month).await?);
+        let whose = match &wanted.contract {
+            Some(one) => Whose::one(one),
+            None => Whose::AllBut(before),
+        };
         let as_of = store.now().await?;
         at(POINTS[3]);
-        let found = match computed(config, store, month, as_of, at).await? {
-            Ok(found) => found,
+        let account = match computed(config, store, (month, as_of, whose), at).await? {
+            Ok(account) => account,
             Err(refusal) => {
                 refusal.tell("the month stays open", month);
-                return Ok(exit::PART);
+                return Ok(None);
             }
         };
-        let Some(decision) = decide(config, store, wanted, as_of, &found).await? else {
-            return Ok(exit::PART);
+        let Some(decision) = decide(config, store, wanted, as_of, &account).await? else {
+            return Ok(None);
         };
         at(POINTS[5]);
         read::settle(store, as_of, config).await?;
         at(POINTS[6]);
         let body = serde_json::to_string(&decision)?;
-        store.put_step(month, StepKind::Begun, "", &body).await?;
+        let contract = decision.contract.as_deref().unwrap_or_default();
+        store
+            .put_step((month, contract), StepKind::Begun, "", &body)
+            .await?;
         at(POINTS[7]);
         // Whoever decided at the same time is seen by now; the first one holds.
         read::settle(store, store.now().await?, config).await?;
-        chosen = begun(store, month).await?;
-        account = (chosen.as_ref() == Some(&decision)).then_some(found);
+        held = decisions(store, month).await?;
+        if held.contains(&decision) {
+            // What others were storing while it was computed counts too.
+            let known = store.is_alone().then_some(account);
+            return Ok(Some((decision, known)));
+        }
     }
-    at(POINTS[8]);
-    let begun = chosen.context("the decision to close is not to be found again")?;
-    let account = match account {
-        Some(account) => account,
-        None => match computed(config, store, month, begun.as_of, &|_| ()).await? {
-            Ok(account) => account,
-            Err(refusal) => {
-                refusal.tell("the month stays open", month);
-                return Ok(exit::PART);
-            }
-        },
-    };
-    let seal = Seal {
-        store,
-        account: &account,
-        id: id(&account, &begun)?,
-        dir: &config.store.data_dir.join("closing"),
-        at,
-    };
-    let body = seal.keep(&begun).await?;
-    store
-        .put_step(month, StepKind::Closed, &seal.id, &body)
-        .await?;
-    at(POINTS[18]);
-    let _ = fs::remove_dir_all(seal.dir);
-    at(POINTS[19]);
-    // Of two that closed at once, the first one's is the closing.
-    let (step, sealed) = sealed(store, month)
-        .await?
-        .context("the closing is not to be found again")?;
-    println!("{}", told(&step, month, &sealed));
-    Ok(exit::DONE)
+    bail!("others are closing contracts of {month} all the while: try again when they are done")
 }
 
-fn told(step: &Step, month: &str, sealed: &Sealed) -> String {
-    let forms: Vec<&str> = sealed.begun.forms.iter().map(Format::as_str).collect();
-    let accepted = if sealed.begun.accepted.is_empty() {
-        String::new()
-    } else {
-        format!(", accepted: {}", sealed.begun.accepted)
-    };
-    format!(
-        "{month} was closed at {} as of {}: {} contracts, files as {}, closing {}{accepted}",
-        step.stored_at,
-        sealed.begun.as_of,
-        sealed.payers.len(),
-        forms.join(", "),
-        step.id
-    )
-}
-
-async fn begun(store: &Store, month: &str) -> Result<Option<Begun<Format>>> {
-    let Some(step) = store.first_step(month, StepKind::Begun).await? else {
-        return Ok(None);
-    };
-    serde_json::from_str(&step.body).map(Some).with_context(|| {
-        format!("another version of plimsoll has begun to close {month}: let it finish")
-    })
+/// The decisions on a month that hold.
+async fn decisions(store: &Store, month: &str) -> Result<Vec<Begun<Format>>> {
+    let mut all = Vec::new();
+    for step in store.steps(month, StepKind::Begun).await? {
+        let begun = serde_json::from_str(&step.body).with_context(|| {
+            format!("another version of plimsoll has begun to close {month}: let it finish")
+        })?;
+        all.push(begun);
+    }
+    Ok(closings::holding(all))
 }
 
 async fn computed(
     config: &Config,
     store: &Store,
-    month: &str,
-    as_of: Ts,
+    (month, as_of, whose): (&str, Ts, Whose),
     at: &dyn Fn(&'static str),
 ) -> Result<Result<Account, Refusal>> {
     let asked = Asked::of(store.clone(), config, Some(as_of)).await?;
-    let account = Account::of(&asked, config, month, Some(as_of)).await?;
+    let account = Account::of(&asked, config, (month, &whose), Some(as_of)).await?;
     at(POINTS[4]);
     Ok(account)
 }
@@ -233,6 +240,15 @@ async fn decide(
         );
         return Ok(None);
     }
+    if let Some(contract) = &wanted.contract
+        && !config.tenancy.contracts.contains_key(contract)
+        && !account.lines().shares()?.keys().any(|(_, c)| c == contract)
+    {
+        eprintln!(
+            "plimsoll: there is no contract `{contract}`: it has no line in {month}, and tenancy.contracts does not name it"
+        );
+        return Ok(None);
+    }
     let lists = store.lists().await?;
     let judged = Judged {
         period: &account.period,
@@ -241,6 +257,8 @@ async fn decide(
         lists: &lists,
         sources: config.sources.iter().map(|s| s.name()).collect(),
         coverage: &config.delivery.coverage,
+        whose: &account.whose,
+        foreign: &account.foreign,
     };
     let blockers: Vec<String> = judged.blockers().iter().map(ToString::to_string).collect();
     let accepted = match (&wanted.accept, blockers.is_empty()) {
@@ -264,11 +282,17 @@ async fn decide(
     for word in &config.delivery.keep {
         forms.push(Format::parse(word, &config.delivery).map_err(anyhow::Error::msg)?);
     }
+    let before = match &account.whose {
+        Whose::AllBut(before) => before.clone(),
+        Whose::Only(_) => BTreeSet::new(),
+    };
     Ok(Some(Begun {
         as_of,
         accepted,
         blockers,
         forms,
+        contract: wanted.contract.clone(),
+        before,
     }))
 }
 
@@ -309,7 +333,7 @@ impl Seal<'_> {
         let mut writers = Vec::new();
         for form in &begun.forms {
             let dir = self.dir.join(form.as_str());
-            writers.push(Writer::new(&dir, &self.account.period, form, &payers)?);
+            writers.push(Writer::passing(&dir, &self.account.period, form, &payers)?);
         }
         (self.at)(POINTS[10]);
         let mut waiting: Vec<Charge> = Vec::new();
@@ -368,7 +392,7 @@ impl Seal<'_> {
     }
 
     async fn keep_files(&self, manifests: &[Manifest]) -> Result<()> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut bytes) = (Vec::new(), 0);
         let mut first = true;
         for manifest in manifests {
             let names = manifest.files.iter().map(|f| f.name.as_str());
@@ -383,15 +407,17 @@ impl Seal<'_> {
                     if body.is_empty() && part > 0 {
                         break;
                     }
+                    bytes += body.len();
                     waiting.push(FilePart {
                         form: manifest.format.clone(),
                         name: name.to_owned(),
                         part,
                         body,
                     });
-                    if waiting.len() >= PARTS_MAX || first {
+                    if bytes >= WAITING_BYTES || first {
                         self.store.put_file_parts(&self.id, &waiting).await?;
                         waiting.clear();
+                        bytes = 0;
                         self.first(std::mem::take(&mut first), POINTS[16]);
                     }
                 }
@@ -400,86 +426,4 @@ impl Seal<'_> {
         self.store.put_file_parts(&self.id, &waiting).await?;
         Ok(())
     }
-}
-
-/// Exports a closed month: the files that were kept; in another form, files of the lines that were kept.
-pub(super) async fn export(
-    store: &Store,
-    (step, sealed): (&Step, &Sealed),
-    format: &Format,
-    zone: chrono_tz::Tz,
-    out: &Path,
-) -> Result<export::Written> {
-    let kept = sealed
-        .begun
-        .forms
-        .iter()
-        .zip(&sealed.manifests)
-        .find(|(f, _)| f.as_str() == format.as_str());
-    if let Some((_, manifest)) = kept {
-        return restore(store, &step.id, manifest, out).await;
-    }
-    let base = sealed
-        .manifests
-        .iter()
-        .find(|m| m.files.len() == sealed.payers.len());
-    render(store, (step, sealed), format, base, zone, out).await
-}
-
-async fn restore(
-    store: &Store,
-    id: &str,
-    manifest: &Manifest,
-    out: &Path,
-) -> Result<export::Written> {
-    let mut copy = export::Copy::new(out)?;
-    for name in manifest
-        .files
-        .iter()
-        .map(|f| f.name.as_str())
-        .chain([Manifest::NAME])
-    {
-        let mut file = copy.begin(name)?;
-        for part in 0.. {
-            let Some(body) = store.file_part(id, &manifest.format, name, part).await? else {
-                break;
-            };
-            file.write_all(&body)?;
-        }
-        copy.end(name, file, manifest)?;
-    }
-    Ok(copy.publish(manifest)?)
-}
-
-async fn render(
-    store: &Store,
-    (step, sealed): (&Step, &Sealed),
-    format: &Format,
-    base: Option<&Manifest>,
-    zone: chrono_tz::Tz,
-    out: &Path,
-) -> Result<export::Written> {
-    let any = sealed
-        .manifests
-        .first()
-        .context("the closing kept no manifest")?;
-    let period = crate::domain::Period::month(&any.month, zone)?;
-    let mut writer = Writer::new(out, &period, format, &sealed.payers)?;
-    let closing = [step.id.clone()];
-    let sums: BTreeMap<(&str, &str), &export::FileEntry> = base
-        .into_iter()
-        .flat_map(|m| &m.files)
-        .map(|f| ((f.tenant.as_str(), f.contract.as_str()), f))
-        .collect();
-    for payer in &sealed.payers {
-        let who = (payer.0.as_str(), payer.1.as_str());
-        let charges = store.charges(&any.month, &closing, Some(who)).await?;
-        writer.lot(&Lot {
-            payer,
-            meters: sums.get(&who).map_or(Vec::new(), |f| f.meters.clone()),
-            charges: &charges,
-            currency: any.book.as_ref().map(|b| (b.currency.as_str(), b.decimals)),
-        })?;
-    }
-    Ok(writer.finish(any.about())?)
 }

@@ -2,8 +2,8 @@
 
 use super::{
     account::Account,
-    close::{self, Sealed},
     exit,
+    kept::{self, Closing},
     read::{self, Asked},
 };
 use crate::{
@@ -14,15 +14,15 @@ use crate::{
     config::Config,
     domain::{Charge, Ts},
     export::{self, Format, Lot, Payer, Writer},
-    periods::usage::Rules,
+    periods::{closings::Whose, usage::Rules},
     rating::{self, Proposal},
-    store::{Decision, Step, Store},
+    store::{Decision, Store},
 };
 use anyhow::{Context as _, Result, bail};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// `plimsoll corrections ...`.
@@ -39,13 +39,14 @@ pub(super) async fn corrections(config: Config, command: &CorrectionsCommand) ->
 
 async fn run(config: &Config, store: &Store, command: &CorrectionsCommand) -> Result<u8> {
     let month = command.month();
-    let Some(sealed) = close::sealed(store, month).await? else {
+    let closings = kept::closings(store, month).await?;
+    let Some(last) = closings.last() else {
         eprintln!(
             "plimsoll: {month} is not closed: there is nothing to correct yet (`plimsoll bill` shows it as it stands)"
         );
         return Ok(exit::PART);
     };
-    let found = Found::of(config, store, month, &sealed).await?;
+    let found = Found::of(config, store, month, &closings).await?;
     match command {
         CorrectionsCommand::List { format, all, .. } => {
             let shown: Vec<&Proposal> = found
@@ -55,7 +56,7 @@ async fn run(config: &Config, store: &Store, command: &CorrectionsCommand) -> Re
                 .collect();
             let title = format!(
                 "Corrections proposed to {month}, closed as of {}, as of {}",
-                sealed.1.begun.as_of, found.as_of
+                last.sealed.begun.as_of, found.as_of
             );
             let mut out = io::BufWriter::new(io::stdout().lock());
             cli::corrections::print(&title, month, &shown, *format, &mut out)?;
@@ -80,33 +81,72 @@ struct Found {
 }
 
 impl Found {
-    async fn of(
+    async fn of(config: &Config, store: &Store, month: &str, closings: &[Closing]) -> Result<Self> {
+        let mut found = Self {
+            as_of: store.now().await?,
+            proposals: Vec::new(),
+            decisions: store.decisions(month).await?,
+        };
+        let approved: Vec<String> = approved(&found.decisions).collect();
+        let approved = store.charges(month, &approved).await?;
+        // Those that were closed by the same definitions are computed together.
+        let mut alike: BTreeMap<&BTreeMap<String, String>, Vec<&Closing>> = BTreeMap::new();
+        for closing in closings {
+            let any = closing.sealed.manifests.first();
+            let any = any.context("the closing kept no manifest")?;
+            alike.entry(&any.definitions).or_default().push(closing);
+        }
+        for closings in alike.into_values() {
+            let then = closings.iter().map(|c| c.sealed.begun.as_of).max();
+            let whose = closings.iter().map(|c| c.whose()).reduce(|a, b| a.and(&b));
+            let (Some(then), Some(whose)) = (then, whose) else {
+                continue;
+            };
+            let ids: Vec<String> = closings.iter().map(|c| c.step.id.clone()).collect();
+            let closed = store.charges(month, &ids).await?;
+            // A correction that stands in this month's bill is of another month.
+            let own = closed.into_iter().filter(|c| c.corrects.is_empty());
+            let of_these = approved
+                .iter()
+                .filter(|c| whose.covers(&c.tenant, &c.contract));
+            let billed: Vec<Charge> = own.chain(of_these.cloned()).collect();
+            let now = found
+                .recomputed(config, store, (month, &whose), then)
+                .await?;
+            found.proposals.extend(rating::corrections(&billed, &now));
+        }
+        found.proposals.sort_by(|a, b| {
+            let key = |p: &Proposal| {
+                let c = &p.charge;
+                (c.tenant.clone(), c.contract.clone(), c.corrects.clone())
+            };
+            key(a).cmp(&key(b))
+        });
+        Ok(found)
+    }
+
+    /// The lines of now: by the meters and prices of the closing, and by today's owners and facts.
+    async fn recomputed(
+        &self,
         config: &Config,
         store: &Store,
-        month: &str,
-        (step, sealed): &(Step, Sealed),
-    ) -> Result<Self> {
-        // Meters and prices of the closing; owners and facts of now.
-        let then = sealed.begun.as_of;
+        (month, whose): (&str, &Whose),
+        then: Ts,
+    ) -> Result<Vec<Charge>> {
         let mut asked = Asked::of(store.clone(), config, Some(then)).await?;
-        asked.as_of = store.now().await?;
+        asked.as_of = self.as_of;
         asked.rules.attribution = Rules::of(config)?.attribution;
-        let account = match Account::of(&asked, config, month, Some(then)).await? {
-            Ok(account) => account,
+        match Account::of(&asked, config, (month, whose), Some(then)).await? {
+            Ok(account) => {
+                let mut charges = account.charges()?;
+                charges.retain(|c| c.corrects.is_empty());
+                Ok(charges)
+            }
             Err(refusal) => {
                 refusal.tell("no correction can be computed", month);
                 bail!("{month} cannot be computed again");
             }
-        };
-        let decisions = store.decisions(month).await?;
-        let mut billed = vec![step.id.clone()];
-        billed.extend(approved(&decisions));
-        let billed = store.charges(month, &billed, None).await?;
-        Ok(Self {
-            proposals: rating::corrections(&billed, &account.charges()?),
-            as_of: asked.as_of,
-            decisions,
-        })
+        }
     }
 
     fn is_declined(&self, p: &Proposal) -> bool {
@@ -190,20 +230,22 @@ pub(super) async fn export(
     store: &Store,
     (month, format): (&str, &Format),
     out: &Path,
-) -> Result<Option<export::Written>> {
-    let Some((_, sealed)) = close::sealed(store, month).await? else {
+) -> Result<Option<Vec<PathBuf>>> {
+    let closings = kept::closings(store, month).await?;
+    let Some(last) = closings.last() else {
         eprintln!("plimsoll: {month} is not closed: it has no corrections");
         return Ok(None);
     };
     let approved: Vec<String> = approved(&store.decisions(month).await?).collect();
-    let charges = store.charges(month, &approved, None).await?;
+    let charges = store.charges(month, &approved).await?;
     let mut by_payer: BTreeMap<Payer, Vec<Charge>> = BTreeMap::new();
     for c in charges {
         let payer = (c.tenant.clone(), c.contract.clone());
         by_payer.entry(payer).or_default().push(c);
     }
     let payers: Vec<Payer> = by_payer.keys().cloned().collect();
-    let kept = sealed
+    let kept = last
+        .sealed
         .manifests
         .first()
         .context("the closing kept no manifest")?;
@@ -220,7 +262,7 @@ pub(super) async fn export(
                 .map(|b| (b.currency.as_str(), b.decimals)),
         })?;
     }
-    Ok(Some(writer.finish(kept.about())?))
+    Ok(Some(writer.finish(kept.about())?.paths))
 }
 
 /// `plimsoll diff`.
@@ -240,7 +282,7 @@ pub(super) async fn diff(
     let store = super::open_store(&config).await?;
     let charges = async |t: Ts| {
         let asked = Asked::of(store.clone(), &config, Some(t)).await?;
-        match Account::of(&asked, &config, month, Some(t)).await? {
+        match Account::of(&asked, &config, (month, &Whose::all()), Some(t)).await? {
             Ok(account) => Ok(Some(account.charges()?)),
             Err(refusal) => {
                 refusal.tell("there is nothing to compare", month);

@@ -8,6 +8,7 @@ pub mod close;
 mod collect;
 mod corrections;
 mod import;
+mod kept;
 mod month;
 mod prices;
 mod pump;
@@ -60,6 +61,7 @@ pub fn main(args: Args) -> ExitCode {
             parent: engine.parent,
         });
     }
+    store::engine::share_arenas();
     let format = match args.global.log_format {
         cli::args::LogFormat::Text => logs::LogFormat::Text,
         cli::args::LogFormat::Json => logs::LogFormat::Json,
@@ -180,8 +182,22 @@ async fn dispatch(args: Args) -> Result<u8> {
             };
             with_config(&global, async |c| read::export(c, &asked).await).await
         }
-        Command::Close { month, accept } => {
-            let wanted = close::Wanted { month, accept };
+        Command::Close {
+            month,
+            status: true,
+            ..
+        } => with_config(&global, async |c| kept::status(c, &month).await).await,
+        Command::Close {
+            month,
+            contract,
+            accept,
+            ..
+        } => {
+            let wanted = close::Wanted {
+                month,
+                contract,
+                accept,
+            };
             with_config(&global, async |c| close::close(c, &wanted).await).await
         }
         Command::Verify { dir } => admin::verify(&dir),
@@ -216,6 +232,8 @@ async fn dispatch(args: Args) -> Result<u8> {
             seed,
             listen,
             month,
+            command,
+            at,
             until,
             truth,
         } => {
@@ -227,6 +245,13 @@ async fn dispatch(args: Args) -> Result<u8> {
             };
             match (listen, month) {
                 // The configuration is needed only for its calendar.
+                _ if !command.is_empty() && global.config.is_some() => {
+                    with_config(&global, async |c| {
+                        month::command(&asked, &command, at, c.meters.time_zone)
+                    })
+                    .await
+                }
+                _ if !command.is_empty() => month::command(&asked, &command, at, chrono_tz::UTC),
                 (Some(addr), _) if global.config.is_some() => {
                     with_config(&global, async |c| {
                         month::listen(&asked, addr, c.meters.time_zone).await
@@ -237,7 +262,7 @@ async fn dispatch(args: Args) -> Result<u8> {
                 (None, Some(month)) => {
                     with_config(&global, async |c| month::month(c, &asked, &month).await).await
                 }
-                (None, None) => anyhow::bail!("simulate needs --listen or --month"),
+                (None, None) => anyhow::bail!("simulate needs --listen, --month or --command"),
             }
         }
         Command::Engine(_) => with_config(&global, admin::engine).await,

@@ -1,12 +1,15 @@
 //! Commands that read the store: `usage`, `explain`, `export`.
 
-use super::{account::Account, close, corrections, exit, open_store};
+use super::{account::Account, corrections, exit, kept, open_store};
 use crate::{
     cli::{self, args},
     config::{self, Config},
     domain::{Period, PriceBook, Ts},
     export,
-    periods::usage::{self, Rules},
+    periods::{
+        closings::{self, Whose},
+        usage::{self, Rules},
+    },
     rating,
     store::Store,
 };
@@ -158,6 +161,8 @@ pub(super) async fn explain(config: Config, wanted: &Explain) -> Result<u8> {
         (None, Some(book)) => super::bill::explain(&asked, &config, &book, &months, wanted).await?,
         _ => false,
     };
+    let line =
+        line || (found.is_none() && kept::explain(&asked.store, &wanted.id, wanted.format).await?);
     asked.store.close().await?;
     if line {
         return Ok(exit::DONE);
@@ -225,33 +230,36 @@ pub(super) async fn export(config: Config, asked: &Export) -> Result<u8> {
         return Ok(exit::PART);
     };
     let mut stdout = io::stdout().lock();
-    for path in &written.paths {
+    for path in &written {
         writeln!(stdout, "{}", path.display())?;
     }
     Ok(exit::DONE)
 }
 
-/// The files of a closed month as they were kept, those of an open one as things stand; `None` once it is said why there are none.
+/// The files of what is closed as they were kept, those of what is open as things stand; `None` once it is said why there are none.
 async fn exported(
     config: &Config,
     store: &Store,
     (month, format): (&str, &export::Format),
     out: &Path,
     as_of: Option<Ts>,
-) -> Result<Option<export::Written>> {
+) -> Result<Option<Vec<PathBuf>>> {
+    let (mut closed, mut whose) = (Vec::new(), Whose::all());
     if as_of.is_none() {
-        if let Some((step, sealed)) = close::sealed(store, month).await? {
+        closed = kept::closings(store, month).await?;
+        let decisions: Vec<_> = closed.iter().map(|c| &c.sealed.begun).collect();
+        if decisions.iter().any(|b| b.contract.is_none()) {
             let zone = config.meters.time_zone;
-            return close::export(store, (&step, &sealed), format, zone, out)
-                .await
-                .map(Some);
+            let paths = kept::export(store, &closed, format, zone, out).await?;
+            return Ok(Some(paths));
         }
+        whose = Whose::AllBut(closings::alone(decisions));
         // Kept before the as-of is taken, so that the same export can be asked for again by it.
         keep_definitions(store, config).await?;
     }
     let asked = Asked::of(store.clone(), config, as_of).await?;
     settle(store, asked.as_of, config).await?;
-    let account = match Account::of(&asked, config, month, as_of).await? {
+    let account = match Account::of(&asked, config, (month, &whose), as_of).await? {
         Ok(account) => account,
         Err(refusal) => {
             refusal.tell("nothing was written", month);
@@ -259,7 +267,10 @@ async fn exported(
         }
     };
     tell_unattributed(&account.dated.computed);
-    Ok(Some(export::write(&account.export(), format, out)?))
+    let zone = config.meters.time_zone;
+    let mut paths = kept::export(store, &closed, format, zone, out).await?;
+    paths.extend(export::write(&account.export(), format, out)?.paths);
+    Ok(Some(paths))
 }
 
 /// Says which usage has no price.

@@ -222,13 +222,20 @@ pub enum Command {
     /// Freeze a month: lines and files are kept, and exports return them for ever.
     #[command(
         after_help = "Exit codes: 0 closed, also if it was; 1 it stays open: each blocker is named, with its size.\n\n\
-        Examples:\n  plimsoll close --month 2026-10\n  \
+        Examples:\n  plimsoll close --month 2026-10\n  plimsoll close --month 2026-10 --contract CO-001\n  \
+        plimsoll close --month 2026-10 --status\n  \
         plimsoll close --month 2026-10 --accept 'the gap of the 12th is credited, INC-1042, Anna Berg'"
     )]
     Close {
         /// The month, in the provider's time zone; it has to be over.
         #[arg(long, value_name = "YYYY-MM")]
         month: String,
+        /// Only this contract: what stands against others does not hold it up. Default: everyone who is not closed yet.
+        #[arg(long, value_name = "CONTRACT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        contract: Option<String>,
+        /// Say which contracts of the month are closed, and change nothing.
+        #[arg(long, conflicts_with_all = ["contract", "accept"])]
+        status: bool,
         /// Close although something stands against it; the reason is kept with the month.
         #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         accept: Option<String>,
@@ -308,7 +315,8 @@ pub enum Command {
     #[command(
         group(clap::ArgGroup::new("where").required(true)),
         after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
-        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json"
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json\n  \
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --command rbd ls --long --pool=volumes"
     )]
     Simulate {
         /// Scenario (YAML).
@@ -323,8 +331,14 @@ pub enum Command {
         /// Collect a whole made-up month into the store, by the same path as a real cloud's.
         #[arg(long, value_name = "YYYY-MM", group = "where")]
         month: Option<String>,
+        /// Answer one command as `ceph` or `rbd` of its cluster would: all that follows is the command. For `command` and `rbd_command` of a source of kind ceph.
+        #[arg(long, value_name = "COMMAND", group = "where", num_args = 1.., allow_hyphen_values = true)]
+        command: Vec<String>,
+        /// With --command: at this time. Default: now.
+        #[arg(long, value_name = "TIME", value_parser = until, requires = "command")]
+        at: Option<Ts>,
         /// With --month: only so far, `now` or a time; for a month that still goes on.
-        #[arg(long, value_name = "TIME", value_parser = until, conflicts_with = "listen")]
+        #[arg(long, value_name = "TIME", value_parser = until, conflicts_with_all = ["listen", "command"])]
         until: Option<Ts>,
         /// Write the truth (events, usage) here as JSON.
         #[arg(long, value_name = "FILE")]

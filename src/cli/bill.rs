@@ -52,6 +52,8 @@ struct BillJson<'a> {
     lines: Vec<LineJson<'a>>,
     rounding: String,
     credits: Vec<CreditJson<'a>>,
+    /// Approved corrections of earlier months.
+    corrections: Vec<CorrectionJson<'a>>,
     total: String,
     /// Null once the month is over.
     projected: Option<String>,
@@ -62,6 +64,21 @@ struct CreditJson<'a> {
     name: &'a str,
     reason: &'a str,
     approved_by: &'a str,
+    amount: String,
+}
+
+#[derive(Serialize)]
+struct CorrectionJson<'a> {
+    id: &'a str,
+    /// The line that it corrects.
+    line: &'a str,
+    sku: &'a str,
+    name: &'a str,
+    /// Which month, and who approved it.
+    reason: &'a str,
+    quantity: String,
+    unit: &'a str,
+    resource: &'a str,
     amount: String,
 }
 
@@ -157,6 +174,21 @@ fn bill_json<'a>(shown: &Shown<'a>, bill: &'a Bill) -> BillJson<'a> {
                 reason: &g.reason,
                 approved_by: &g.approved_by,
                 amount: money(g.amount),
+            })
+            .collect(),
+        corrections: bill
+            .corrections
+            .iter()
+            .map(|c| CorrectionJson {
+                id: &c.id,
+                line: &c.corrects,
+                sku: &c.sku,
+                name: &c.name,
+                reason: &c.price,
+                quantity: c.quantity.to_string(),
+                unit: &c.unit,
+                resource: &c.resource,
+                amount: money(c.amount),
             })
             .collect(),
         total: money(bill.total),
@@ -297,6 +329,13 @@ fn lines(shown: &Shown<'_>, bill: &Bill) -> String {
     for g in &bill.credits {
         let amount = money(g.amount);
         table.add_row([&g.name, &g.reason, "", "", "", "", &amount]);
+    }
+    let mut corrections: BTreeMap<(&str, &str, &str), i128> = BTreeMap::new();
+    for c in bill.corrections.iter().filter(|c| c.has_money()) {
+        *corrections.entry((&c.price, &c.sku, &c.name)).or_default() += c.amount;
+    }
+    for ((reason, sku, name), amount) in corrections {
+        table.add_row([sku, name, "", "", reason, "", &money(amount)]);
     }
     let total = format!("{} {}", money(bill.total), book.currency);
     table.add_row(["", "Total", "", "", "", "", &total]);

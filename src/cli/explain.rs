@@ -3,7 +3,7 @@
 use super::{args::TextFormat, bill::Shown};
 use crate::{
     domain::{
-        Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
+        Charge, Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
         bill::{Bill, Line},
         fact::kind,
         money::{exact_text, units_to_text},
@@ -15,7 +15,7 @@ use crate::{
         usage::{self, Rules, Seen, UsageError},
     },
     rating,
-    store::{FactQuery, Store},
+    store::{Decision, FactQuery, Store},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -78,14 +78,14 @@ async fn gather(
 ) -> Result<Explanation, UsageError> {
     let scopes = usage::scopes(store, rules, as_of).await?;
     let key = ResourceKey {
-        cloud: row.source.clone(),
-        kind: row.kind.clone(),
-        resource: row.resource.clone(),
+        cloud: row.source.to_string(),
+        kind: row.kind.to_string(),
+        resource: row.resource.to_string(),
     };
     let query = FactQuery {
-        kinds: vec![row.kind.clone()],
-        cloud: Some(row.source.clone()),
-        resources: vec![row.resource.clone()],
+        kinds: vec![row.kind.to_string()],
+        cloud: Some(row.source.to_string()),
+        resources: vec![row.resource.to_string()],
         ..FactQuery::all(as_of).readings_of(&month)
     };
     let mut facts = Vec::new();
@@ -97,11 +97,11 @@ async fn gather(
     let pieces = measure::pieces(&timeline, &rules.meters, &scopes)
         .into_iter()
         .filter(|p| {
-            p.meter == row.meter
-                && p.tenant == row.tenant
-                && p.contract == row.contract
-                && p.scope == row.scope
-                && p.dimensions == row.dimensions
+            row.meter == p.meter
+                && row.tenant == p.tenant
+                && row.contract == p.contract
+                && row.scope == p.scope
+                && row.dimensions == p.dimensions
                 && p.start < month.to
                 && p.end.is_none_or(|e| e > month.from)
         })
@@ -122,7 +122,7 @@ async fn gather(
         }
     }
     let beneath = beneath::beneath(store, &scopes, as_of, &timeline).await?;
-    let list = (row.source.clone(), kind::list_of(&row.kind).to_owned());
+    let list = (row.source.to_string(), kind::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
     Ok(Explanation {
         month,
@@ -450,6 +450,64 @@ pub fn print_line(
     }
     if line.rows.all().is_empty() {
         writeln!(out, "  none: it is charged by time, or of other lines")?;
+    }
+    Ok(())
+}
+
+/// Prints a line that no price made: a rounding, a credit; or one that was kept, with what a person decided and the month whose bill has it.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn print_charge(
+    c: &Charge,
+    decided: Option<(&Decision, Option<&str>)>,
+    format: TextFormat,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let amount = units_to_text(c.amount, c.decimals);
+    if format == TextFormat::Json {
+        let decision = decided.map(|(d, billed_in)| {
+            json!({"approved": d.approved, "who": d.who, "reason": d.reason, "billed_in": billed_in})
+        });
+        let doc = json!({
+            "month": c.month, "id": c.id, "class": c.class.as_str(), "corrects": c.corrects, "tenant": c.tenant, "contract": c.contract, "sku": c.sku,
+            "name": c.name, "quantity": c.quantity.to_string(), "unit": c.unit, "unit_price": c.price, "exact_amount": exact_text(&c.exact),
+            "amount": amount, "currency": c.currency, "decision": decision,
+        });
+        serde_json::to_writer_pretty(&mut *out, &doc)?;
+        return writeln!(out);
+    }
+    writeln!(out, "{} in {}: {}", c.sku, c.month, c.name)?;
+    writeln!(out, "  tenant {} · contract {}", c.tenant, c.contract)?;
+    if !c.resource.is_empty() {
+        writeln!(
+            out,
+            "  {} {} ({}) of {}",
+            c.kind, c.resource, c.resource_name, c.source
+        )?;
+    }
+    writeln!(out, "  {} .. {}", c.from, c.to)?;
+    if !c.price.is_empty() {
+        writeln!(out, "  {}", c.price)?;
+    }
+    let exact = exact_text(&c.exact);
+    writeln!(out, "  {amount} {} ({exact} before rounding)", c.currency)?;
+    if !c.corrects.is_empty() {
+        let (line, month) = (&c.corrects, &c.month);
+        writeln!(
+            out,
+            "  corrects line {line}: plimsoll explain {line} --month {month}"
+        )?;
+    }
+    if let Some((d, billed_in)) = decided {
+        let word = if d.approved { "approved" } else { "declined" };
+        let reason = if d.reason.is_empty() { "" } else { ": " };
+        writeln!(out, "  {word} by {}{reason}{}", d.who, d.reason)?;
+        writeln!(
+            out,
+            "  billed in {}",
+            billed_in.unwrap_or("no closed month yet")
+        )?;
     }
     Ok(())
 }

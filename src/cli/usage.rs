@@ -122,29 +122,29 @@ pub fn csv(usage: &Usage, out: &mut impl Write) -> io::Result<()> {
     ])
     .map_err(io)?;
     for r in &usage.rows {
-        let dimensions = serde_json::to_string(&r.dimensions)?;
+        let dimensions = serde_json::to_string(&*r.dimensions)?;
         let (quantity, observed, expected) = (
             r.quantity.to_string(),
             r.observed_s.to_string(),
             r.expected_s.to_string(),
         );
         w.write_record([
-            &r.id,
-            &usage.month,
-            &r.tenant,
-            &r.contract,
-            &r.scope,
-            &r.scope_name,
-            &r.source,
-            &r.kind,
-            &r.resource,
-            &r.resource_name,
-            &r.meter,
-            &dimensions,
-            &quantity,
-            &r.unit,
-            &observed,
-            &expected,
+            r.id.as_str(),
+            usage.month.as_str(),
+            r.tenant.as_str(),
+            r.contract.as_str(),
+            r.scope.as_str(),
+            r.scope_name.as_str(),
+            r.source.as_str(),
+            r.kind.as_str(),
+            r.resource.as_str(),
+            r.resource_name.as_str(),
+            r.meter.as_str(),
+            dimensions.as_str(),
+            quantity.as_str(),
+            r.unit.as_str(),
+            observed.as_str(),
+            expected.as_str(),
         ])
         .map_err(io)?;
     }

@@ -128,6 +128,36 @@ pub fn from_text(
     Ok(())
 }
 
+/// Takes any bytes as a file of credits; true if they were accepted. For fuzzing.
+#[must_use]
+pub fn fuzzed(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let mut book = PriceBook {
+        decimals: 2,
+        ..PriceBook::default()
+    };
+    match from_text("fuzzed.yaml", text, Tz::Europe__Stockholm, &mut book) {
+        Ok(()) => {
+            assert!(
+                book.outages.iter().all(|o| o.from < o.to),
+                "an outage ends after it began"
+            );
+            let money = |c: &Credit| c.amount > Rational::default();
+            assert!(
+                book.credits.iter().all(money),
+                "a credit is an amount above 0"
+            );
+            true
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "who refuses says why");
+            false
+        }
+    }
+}
+
 /// Names contracts that the configuration does not know, where it lists any.
 fn unknown_contracts(c: &mut Checker<'_>, raw: &Credits, known: &BTreeMap<String, String>) {
     if known.is_empty() {

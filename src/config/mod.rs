@@ -36,7 +36,7 @@ pub use types::{
     Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
     KubeletPage, Kubelets, Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
     MetricsServer, Notifications, OpenStack, Probe, ProbeOf, ProbedService, Probes, Prometheus,
-    Rgw, Secret, SeriesOf, Slos, Source, Store, StoreAt, Target,
+    Rgw, Secret, SecretGone, SeriesOf, Slos, Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;

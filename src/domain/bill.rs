@@ -1,6 +1,10 @@
 //! Bills as data: usage with its times goes in, lines come out.
 
-use super::{Ts, money::Exact, usage::Usage};
+use super::{
+    Charge, Ts,
+    money::Exact,
+    usage::{Usage, UsageRow},
+};
 
 /// A stretch of a usage row: a level over `[start, end)`, in whole seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +58,17 @@ impl Metered {
             usage,
         }
     }
+
+    /// Keeps some rows, with their times.
+    pub fn retain(&mut self, keep: impl Fn(&UsageRow) -> bool) {
+        if self.usage.rows.iter().all(&keep) {
+            return;
+        }
+        let rows = std::mem::take(&mut self.usage.rows);
+        let stretches = std::mem::take(&mut self.stretches);
+        let kept = rows.into_iter().zip(stretches).filter(|(row, _)| keep(row));
+        (self.usage.rows, self.stretches) = kept.unzip();
+    }
 }
 
 /// What a month's usage costs.
@@ -78,8 +93,34 @@ pub struct Bill {
     pub rounding: i128,
     /// What was granted, taken off after everything else.
     pub credits: Vec<Granted>,
-    /// The total: lines, rounding and credits.
+    /// Approved corrections of earlier months.
+    pub corrections: Vec<Charge>,
+    /// The total: lines, rounding, credits and corrections.
     pub total: i128,
+}
+
+impl Rated {
+    /// Puts the bills in their order.
+    pub fn sort(&mut self) {
+        self.bills
+            .sort_by(|a, b| (&a.tenant, &a.contract).cmp(&(&b.tenant, &b.contract)));
+    }
+}
+
+impl Bill {
+    /// A bill with nothing on it.
+    #[must_use]
+    pub fn of(tenant: &str, contract: &str) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            contract: contract.to_owned(),
+            lines: Vec::new(),
+            rounding: 0,
+            credits: Vec::new(),
+            corrections: Vec::new(),
+            total: 0,
+        }
+    }
 }
 
 /// A credit on a bill.

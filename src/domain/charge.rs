@@ -4,9 +4,10 @@ use super::{Ts, money::Rational};
 use std::collections::BTreeMap;
 
 /// What kind of line it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// Usage that is measured and not sold.
+    #[default]
     Measured,
     /// Usage by its price.
     Usage,
@@ -51,7 +52,7 @@ impl Class {
 }
 
 /// A line. Texts are empty where there is nothing to tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Charge {
     /// Made from everything that names the line; the same wherever and whenever it is computed.
     pub id: String,

@@ -104,7 +104,7 @@ impl Exact {
     pub fn of(quantity: i128, rate: &Rate) -> Self {
         let small = rate
             .small
-            .and_then(|(num, den)| Some((quantity.checked_mul(num)?, den)));
+            .and_then(|(num, den)| Some((times(quantity, num)?, den)));
         match small {
             Some((num, den)) => Self::Small(num, den),
             None => Self::Big(Box::new(
@@ -134,11 +134,21 @@ impl Exact {
     }
 }
 
+/// A product in 128 bits. Of two numbers of 64 bits, which nearly all are, it is one instruction and cannot overflow.
+fn times(a: i128, b: i128) -> Option<i128> {
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+        _ => a.checked_mul(b),
+    }
+}
+
 /// [`Exact::round`] in 128 bits; `None` where they do not suffice.
 fn round_small(num: i128, den: i128, decimals: u32, mode: Rounding) -> Option<i128> {
-    let scaled = num
-        .checked_abs()?
-        .checked_mul(10_i128.checked_pow(decimals)?)?;
+    let unit = match 10_i64.checked_pow(decimals) {
+        Some(unit) => i128::from(unit),
+        None => 10_i128.checked_pow(decimals)?,
+    };
+    let scaled = times(num.checked_abs()?, unit)?;
     // 64 bits divide several times faster, and suffice for nearly every line.
     let floor = match (u64::try_from(scaled), u64::try_from(den)) {
         (Ok(scaled), Ok(den)) => i128::from(scaled / den),

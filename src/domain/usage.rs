@@ -1,5 +1,6 @@
 //! Usage: facts x meters x tenancy over a period.
 
+use super::shared::{Dimensions, Shared};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -9,27 +10,27 @@ pub struct UsageRow {
     /// Made from all fields that name it; the same wherever it is computed.
     pub id: String,
     /// Customer, or `unattributed`.
-    pub tenant: String,
+    pub tenant: Shared,
     /// Terms, or empty.
-    pub contract: String,
+    pub contract: Shared,
     /// The cloud's own owner (project id).
-    pub scope: String,
+    pub scope: Shared,
     /// The scope's name for people (`domain/project`), as last seen in the period; no part of the id.
-    pub scope_name: String,
+    pub scope_name: Shared,
     /// Which source.
-    pub source: String,
+    pub source: Shared,
     /// Kind of resource.
-    pub kind: String,
+    pub kind: Shared,
     /// The resource's id.
-    pub resource: String,
+    pub resource: Shared,
     /// Its name for people, as last seen in the period; no part of the id.
-    pub resource_name: String,
+    pub resource_name: Shared,
     /// Meter.
-    pub meter: String,
+    pub meter: Shared,
     /// UCUM unit of `quantity`.
-    pub unit: String,
+    pub unit: Shared,
     /// What may be priced apart.
-    pub dimensions: BTreeMap<String, String>,
+    pub dimensions: Dimensions,
     /// Level x seconds, or an amount: exact.
     pub quantity: i128,
     /// Seconds observed.
@@ -42,20 +43,33 @@ impl UsageRow {
     /// The id of a row, of everything that names it.
     #[must_use]
     pub fn id_of(month: &str, row: &Self) -> String {
-        let f = super::digest::Fields::default()
-            .text(month)
-            .text(&row.tenant)
-            .text(&row.contract)
-            .text(&row.scope)
-            .text(&row.source)
-            .text(&row.kind)
-            .text(&row.resource)
-            .text(&row.meter);
-        row.dimensions
-            .iter()
-            .fold(f, |f, (k, v)| f.text(k).text(v))
-            .id()
+        let of = [&row.source, &row.kind, &row.resource].map(Shared::as_str);
+        let whose = [&row.tenant, &row.contract, &row.scope].map(Shared::as_str);
+        named(month, whose, of, &row.meter, &row.dimensions)
     }
+
+    /// The id of the row that a piece of a resource adds to.
+    #[must_use]
+    pub fn id_of_piece(month: &str, key: &super::ResourceKey, piece: &Piece) -> String {
+        let of = [&key.cloud, &key.kind, &key.resource].map(String::as_str);
+        let whose = [&piece.tenant, &piece.contract, &piece.scope].map(String::as_str);
+        named(month, whose, of, &piece.meter, &piece.dimensions)
+    }
+}
+
+fn named(
+    month: &str,
+    whose: [&str; 3],
+    of: [&str; 3],
+    meter: &str,
+    dimensions: &BTreeMap<String, String>,
+) -> String {
+    let f = super::digest::Fields::default().text(month);
+    let f = whose.into_iter().chain(of).fold(f, |f, t| f.text(t));
+    dimensions
+        .iter()
+        .fold(f.text(meter), |f, (k, v)| f.text(k).text(v))
+        .id()
 }
 
 /// A row as JSON has it (`plimsoll usage --format json`): quantities as strings of digits.

@@ -18,7 +18,7 @@ impl Copy {
     /// [`ExportError`].
     pub fn new(out: &Path) -> Result<Self, ExportError> {
         Ok(Self {
-            staging: Staging::new(out)?,
+            staging: Staging::new(out, true)?,
         })
     }
 

@@ -13,6 +13,7 @@ use std::{
 pub(super) struct Staging {
     out: PathBuf,
     dir: PathBuf,
+    lasting: bool,
 }
 
 fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExportError {
@@ -21,7 +22,8 @@ fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ExportErr
 }
 
 impl Staging {
-    pub(super) fn new(out: &Path) -> Result<Self, ExportError> {
+    /// `lasting`: what is published is on the disk. Else it is for this process alone, which reads it and takes it away.
+    pub(super) fn new(out: &Path, lasting: bool) -> Result<Self, ExportError> {
         fs::create_dir_all(out).map_err(error("make the directory", out))?;
         let mut n = 0_u32;
         loop {
@@ -32,6 +34,7 @@ impl Staging {
                     return Ok(Self {
                         out: out.to_owned(),
                         dir,
+                        lasting,
                     });
                 }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => n += 1,
@@ -63,12 +66,20 @@ impl Staging {
         if let Some((_, to)) = moves.iter().find(|(_, to)| to.is_dir()) {
             return Err(error("replace", to)(io::ErrorKind::IsADirectory.into()));
         }
+        if self.lasting {
+            // All files at once: to wait for each of a thousand takes a thousand times as long.
+            File::open(&self.dir)
+                .and_then(|dir| rustix::fs::syncfs(dir).map_err(io::Error::from))
+                .map_err(error("sync", &self.dir))?;
+        }
         for (from, to) in &moves {
             fs::rename(from, to).map_err(error("rename into place", to))?;
         }
-        File::open(&self.out)
-            .and_then(|d| d.sync_all())
-            .map_err(error("sync", &self.out))?;
+        if self.lasting {
+            File::open(&self.out)
+                .and_then(|d| d.sync_all())
+                .map_err(error("sync", &self.out))?;
+        }
         Ok(moves.into_iter().map(|(_, to)| to).collect())
     }
 }
@@ -88,7 +99,7 @@ pub struct FileWriter {
     bytes: u64,
 }
 
-/// A file that is on the disk.
+/// A file that is whole.
 pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) sha256: String,
@@ -100,12 +111,9 @@ impl FileWriter {
         self.write_all(bytes).map_err(ExportError::Write)
     }
 
-    /// Flushes and syncs it.
+    /// Flushes it. On the disk it is once it is published.
     pub(super) fn finish(mut self) -> Result<Finished, ExportError> {
-        self.file
-            .flush()
-            .and_then(|()| self.file.get_ref().sync_all())
-            .map_err(error("sync", &self.path))?;
+        self.file.flush().map_err(error("write", &self.path))?;
         Ok(Finished {
             bytes: self.bytes,
             sha256: hex(&self.hash.finalize()),

@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use num_bigint::BigInt;
 use num_traits::Zero as _;
+use std::collections::BTreeMap;
 
 const fn must(name: &'static str, kind: Kind) -> Column {
     Column {
@@ -177,7 +178,7 @@ impl Table for Focus<'_> {
             text(subcategory),
             Value::told(&c.sku),
             Value::told(if c.meter.is_empty() { &c.sku } else { &c.meter }),
-            Value::Null,
+            costs.priced.as_ref().map_or(Value::Null, |_| details(c)),
             Value::told(&c.sku),
             Value::told(&c.scope),
             Value::told(&c.scope_name),
@@ -362,6 +363,19 @@ pub(super) fn pricing_unit(priced: &Priced) -> String {
         time.to_owned()
     } else {
         format!("{thing}-{time}")
+    }
+}
+
+/// What is the same for all charges of a SKU, by the list or by a contract: unit and period of its price. A percentage has neither.
+fn details(c: &Charge) -> Value {
+    let known = [
+        ("x_PricedPeriod", &c.priced.period),
+        ("x_PricedUnit", &c.priced.unit),
+    ];
+    let known: BTreeMap<&str, &String> = known.into_iter().filter(|(_, v)| !v.is_empty()).collect();
+    match serde_json::to_string(&known) {
+        Ok(json) if !known.is_empty() => Value::Text(json),
+        _ => Value::Null,
     }
 }
 

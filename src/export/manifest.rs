@@ -1,7 +1,7 @@
 //! The manifest: what an export consists of, what it stands on and what it sums up to.
 
-use super::ExportError;
-use crate::domain::{Charge, PriceBook, UsageRow};
+use super::{ExportError, Format};
+use crate::domain::{Charge, PriceBook, UsageRow, profile::Profile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 pub struct Manifest {
     /// The word of `--format`.
     pub format: String,
+    /// What the format is, where the configuration said so: the reader of the files needs nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// `2026-10`.
     pub month: String,
     /// IANA name of the period's time zone.
@@ -182,7 +185,7 @@ impl Manifest {
     }
 
     pub(super) fn new(
-        format: &str,
+        format: &Format,
         month: &str,
         about: About,
         files: Vec<FileEntry>,
@@ -192,7 +195,11 @@ impl Manifest {
             add(&mut all, &file.meters)?;
         }
         Ok(Self {
-            format: format.to_owned(),
+            format: format.as_str().to_owned(),
+            profile: match format {
+                Format::Profile(profile) => Some(profile.clone()),
+                _ => None,
+            },
             month: month.to_owned(),
             time_zone: about.time_zone,
             from: about.from,
@@ -246,7 +253,7 @@ pub fn sums<'a>(
         *sum = sum
             .checked_add(row.quantity)
             .ok_or_else(|| ExportError::Overflow {
-                meter: row.meter.clone(),
+                meter: row.meter.to_string(),
             })?;
     }
     let sum = |((meter, unit), (rows, quantity)): ((&str, &str), (usize, i128))| MeterSum {

@@ -4,6 +4,7 @@
 //! `<month>_platform.csv` only if there is usage that platforms are made of, and `manifest.json`. The same input gives the same bytes: nothing in them tells when or where they were written. `schemas/export/README.md` tells readers
 //! of the files what they need to know.
 
+mod added;
 pub mod alertmanager;
 mod copy;
 mod files;
@@ -35,12 +36,14 @@ use std::{
 };
 
 pub use crate::rating::Payer;
+pub use added::fuzzed;
 pub use copy::Copy;
 pub use files::FileWriter;
 pub use format::{Format, Provider};
 pub use manifest::{
     About, BookEntry, Closed, FileEntry, Manifest, MeterSum, Money, sums, sums_of_charges,
 };
+pub use names::directory;
 pub use row::{COLUMNS, Row};
 pub use verify::{Verdict, verify};
 pub use writer::{Lot, Writer};

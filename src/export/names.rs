@@ -46,6 +46,17 @@ pub(super) fn of<'a>(
     payers.map(name).collect()
 }
 
+/// The name of a directory for one contract's files, by the same rules.
+#[must_use]
+pub fn directory(contract: &str) -> String {
+    let kept = kept(contract);
+    // A name of dots alone would be another directory.
+    if !kept.is_empty() && kept == contract && !kept.starts_with('.') {
+        return kept;
+    }
+    format!("{kept}~{}", Fields::default().text(contract).id())
+}
+
 fn kept(contract: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {

@@ -1,6 +1,9 @@
-//! An export against its manifest, offline: every file there, whole and unchanged, and its lines still summing to what the manifest says.
+//! An export against its manifest, offline: every file there, whole and unchanged, and its lines, added up again, what the manifest says.
 
-use super::{Manifest, MeterSum, row::COLUMNS};
+use super::{
+    FileEntry, Manifest, MeterSum,
+    added::{added, fraction},
+};
 use crate::domain::{
     digest::{hex, sha256_hex},
     money::{Rational, parse_decimal},
@@ -72,14 +75,12 @@ pub fn verify(dir: &Path) -> Verdict {
                 "{}: was changed: its SHA-256 is {sha256}, the manifest says {}",
                 file.name, file.sha256
             )),
-            Ok(_) if manifest.format == "csv" => {
-                let money = file.money.as_ref().map(|m| m.amount.as_str());
-                let what = summed(&dir.join(&file.name), file.rows, money);
+            Ok(_) => {
+                let what = summed(&dir.join(&file.name), file, &manifest);
                 verdict
                     .faults
                     .extend(what.err().map(|e| format!("{}: {e}", file.name)));
             }
-            Ok(_) => {}
         }
     }
     verdict.faults.extend(sums(&manifest));
@@ -101,32 +102,30 @@ fn hashed(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
-/// The lines of a file of form `csv`: as many as the manifest says, and their amounts sum to its total.
-fn summed(path: &Path, rows: usize, money: Option<&str>) -> Result<(), String> {
-    let place = |name: &str| COLUMNS.iter().position(|c| *c == name);
-    let Some(amount) = place("amount") else {
-        return Ok(());
+/// The lines of a file: as many as the manifest says, and their amounts, rounded and exact, sum to its totals.
+fn summed(path: &Path, file: &FileEntry, manifest: &Manifest) -> Result<(), String> {
+    let sums = added(path, manifest)?;
+    if sums.rows != file.rows {
+        return Err(format!(
+            "has {} lines, the manifest says {}",
+            sums.rows, file.rows
+        ));
+    }
+    // Without a price book nothing has an amount.
+    let (amount, exact) = match &file.money {
+        Some(m) => (parse_decimal(&m.amount), fraction(&m.exact)?),
+        None => (Ok(Rational::default()), Rational::default()),
     };
-    let mut reader = csv::Reader::from_path(path).map_err(|e| e.to_string())?;
-    let (mut n, mut sum) = (0, Rational::default());
-    for record in reader.records() {
-        let record = record.map_err(|e| e.to_string())?;
-        n += 1;
-        let cell = record.get(amount).unwrap_or_default();
-        if !cell.is_empty() {
-            sum += parse_decimal(cell).map_err(|e| e.to_string())?;
+    let amount = amount.map_err(|e| e.to_string())?;
+    for (what, sum, total) in [
+        ("its lines sum to", sums.amount, amount),
+        ("its exact amounts sum to", sums.exact, exact),
+    ] {
+        if let Some(sum) = sum.filter(|sum| *sum != total) {
+            return Err(format!("{what} {sum}, the manifest says {total}"));
         }
     }
-    if n != rows {
-        return Err(format!("has {n} lines, the manifest says {rows}"));
-    }
-    match money.map(parse_decimal) {
-        Some(Ok(total)) if total != sum => {
-            Err(format!("its lines sum to {sum}, the manifest says {total}"))
-        }
-        Some(Err(e)) => Err(e.to_string()),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Sums of the files against those of the whole.
@@ -142,7 +141,11 @@ fn sums(manifest: &Manifest) -> Option<String> {
         .iter()
         .map(|m| (m.meter.as_str(), number(m)))
         .collect();
-    (parts != whole).then(|| {
+    let rows: Option<usize> = manifest
+        .files
+        .iter()
+        .try_fold(0_usize, |n, f| n.checked_add(f.rows));
+    (parts != whole || rows != Some(manifest.rows)).then(|| {
         format!(
             "{}: the sums of the files are not those of the whole",
             Manifest::NAME

@@ -62,7 +62,28 @@ impl<'f> Writer<'f> {
         format: &'f Format,
         payers: &[Payer],
     ) -> Result<Self, ExportError> {
-        let staging = Staging::new(out)?;
+        Self::staged(Staging::new(out, true)?, period, format, payers)
+    }
+
+    /// The same for files that this process reads again and takes away: nothing is synced to the disk.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn passing(
+        out: &Path,
+        period: &'f Period,
+        format: &'f Format,
+        payers: &[Payer],
+    ) -> Result<Self, ExportError> {
+        Self::staged(Staging::new(out, false)?, period, format, payers)
+    }
+
+    fn staged(
+        staging: Staging,
+        period: &'f Period,
+        format: &'f Format,
+        payers: &[Payer],
+    ) -> Result<Self, ExportError> {
         let mut writer = Self {
             names: names::of(&period.to_string(), payers.iter(), format.extension()),
             files: Vec::with_capacity(payers.len()),
@@ -123,12 +144,7 @@ impl<'f> Writer<'f> {
                 ..all.entry
             });
         }
-        let manifest = Manifest::new(
-            self.format.as_str(),
-            &self.period.to_string(),
-            about,
-            self.files,
-        )?;
+        let manifest = Manifest::new(self.format, &self.period.to_string(), about, self.files)?;
         let mut file = self.staging.create(Manifest::NAME)?;
         file.all(&manifest.bytes()?)?;
         file.finish()?;

@@ -6,7 +6,7 @@ use super::measure::{
 };
 use super::nodes::dimension;
 use crate::domain::{
-    Life, Meter, Meters, Owner, Ts, UsageRow,
+    Life, Meter, Meters, Owner, Shared, Sharing, Ts, UsageRow,
     meter::Kind,
     ownership::{Scopes, UNATTRIBUTED},
 };
@@ -297,13 +297,14 @@ fn alike<'a>(
 }
 
 /// What rows of several resources have in common, in the order of usage: tenant, contract, scope, source, kind.
-type Group = [String; 5];
+type Group = [Shared; 5];
 
 /// The rows of many resources, sorted.
 #[derive(Debug)]
 pub struct Sums {
     month: String,
     groups: BTreeMap<Group, Vec<UsageRow>>,
+    sharing: Sharing,
     /// What was added.
     pub ledger: Ledger,
 }
@@ -315,6 +316,7 @@ impl Sums {
         Self {
             month: month.to_owned(),
             groups: BTreeMap::new(),
+            sharing: Sharing::default(),
             ledger: Ledger::default(),
         }
     }
@@ -343,22 +345,23 @@ impl Summing for Sums {
         scopes: &Scopes,
         window: &Window,
     ) {
-        let key = life.key;
+        let (key, sharing) = (life.key, &mut self.sharing);
+        let (resource, name) = (Shared::from(key.resource.as_str()), Shared::from(name));
         let mut rows = Vec::new();
         self.ledger.measure(life, meters, scopes, window, |r| {
             rows.push(UsageRow {
                 id: String::new(),
-                tenant: r.owner.tenant().to_owned(),
-                contract: r.owner.contract().to_owned(),
-                scope: r.scope.to_owned(),
-                scope_name: r.scope_name.to_owned(),
-                source: key.cloud.clone(),
-                kind: key.kind.clone(),
-                resource: key.resource.clone(),
-                resource_name: name.to_owned(),
-                meter: r.meter.name.clone(),
-                unit: r.meter.unit.clone(),
-                dimensions: r.dimensions(),
+                tenant: sharing.text(r.owner.tenant()),
+                contract: sharing.text(r.owner.contract()),
+                scope: sharing.text(r.scope),
+                scope_name: sharing.text(r.scope_name),
+                source: sharing.text(&key.cloud),
+                kind: sharing.text(&key.kind),
+                resource: resource.clone(),
+                resource_name: name.clone(),
+                meter: sharing.text(&r.meter.name),
+                unit: sharing.text(&r.meter.unit),
+                dimensions: sharing.map(r.dimensions()),
                 quantity: r.quantity,
                 observed_s: r.observed_s,
                 expected_s: r.expected_s,
@@ -465,13 +468,19 @@ impl Summing for Totals {
 
     fn add_row(&mut self, row: UsageRow) {
         let part = row.dimensions.get(dimension::PART);
-        let meter = part.map_or_else(|| row.meter.clone(), |p| format!("{} ({p})", row.meter));
+        let meter = part.map_or_else(|| row.meter.to_string(), |p| format!("{} ({p})", row.meter));
         if row.tenant == UNATTRIBUTED {
-            self.unattributed.insert((row.source, row.scope));
+            self.unattributed
+                .insert((row.source.to_string(), row.scope.to_string()));
         }
         let total = self
             .by
-            .entry([row.tenant, row.contract, meter, row.unit])
+            .entry([
+                row.tenant.to_string(),
+                row.contract.to_string(),
+                meter,
+                row.unit.to_string(),
+            ])
             .or_default();
         match total.quantity.checked_add(row.quantity) {
             Some(quantity) => total.quantity = quantity,

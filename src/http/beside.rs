@@ -119,14 +119,14 @@ pub(super) fn things(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> 
             .or_insert_with(|| ThingRow {
                 kind: kind_word(&row.kind).to_owned(),
                 name: String::new(),
-                id: row.resource.clone(),
+                id: row.resource.to_string(),
                 scope: String::new(),
                 types: Vec::new(),
                 quantity: 0,
                 column,
                 cost: Rational::zero(),
             });
-        thing.name.clone_from(&row.resource_name);
+        thing.name = row.resource_name.to_string();
         thing.scope = super::overview::named(&row.scope_name, &row.scope).to_owned();
         thing.quantity += row.quantity;
         let words = ["type", "network", "class", "pool", "flavor"];

@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     domain::{Period, Ts, bill::Rated, usage::Usage},
     periods::{
+        closings,
         differences::Differences,
         metered::{self, Dated},
         nodes::Unmarked,
@@ -98,9 +99,15 @@ impl Board for StoreBoard {
                 .map_err(|e| e.to_string())?;
             let book = self.config.prices.as_ref();
             let tenants = &self.config.tenancy.contracts;
-            let rated = book
+            let mut rated = book
                 .map(|b| rating::rate(&metered, b, &period, tenants))
                 .transpose();
+            let carried = closings::carried(&self.store, &period, as_of);
+            let carried = carried.await.map_err(|e| e.to_string())?;
+            if let (Ok(Some(rated)), Some(book)) = (&mut rated, book) {
+                // What is in other money stands in no bill.
+                rating::carry(rated, carried, book);
+            }
             let (rated, unpriced) = match (book.and_then(|b| b.objection(&period)), rated) {
                 (Some(objection), _) => (None, vec![objection]),
                 (None, Ok(rated)) => (rated, Vec::new()),

@@ -50,7 +50,7 @@ impl Parts {
 pub(super) fn nodes(rows: &[UsageRow]) -> Vec<NodeRow> {
     let mut all: BTreeMap<[&str; 3], (NodeRow, BTreeSet<&str>)> = BTreeMap::new();
     for row in rows {
-        let Some(resource) = RESOURCES.iter().position(|r| r.meter == row.meter) else {
+        let Some(resource) = RESOURCES.iter().position(|r| row.meter == r.meter) else {
             continue;
         };
         let of = |name: &str| row.dimensions.get(name).map_or("", String::as_str);

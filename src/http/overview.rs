@@ -357,8 +357,8 @@ fn resources(rows: &[&UsageRow], amounts: &BTreeMap<&str, Rational>) -> Vec<Reso
         .filter_map(|rows| {
             let last = *rows.last()?;
             Some(ResourceRow {
-                name: last.resource_name.clone(),
-                id: last.resource.clone(),
+                name: last.resource_name.to_string(),
+                id: last.resource.to_string(),
                 scope: named(&last.scope_name, &last.scope).to_owned(),
                 flavors: rows
                     .iter()
@@ -388,16 +388,16 @@ fn unattributed(
     let scopes: Vec<ScopeRow> = grouped(rows, |r| (&r.source, &r.scope))
         .into_iter()
         .map(|((source, id), rows)| ScopeRow {
-            source: source.clone(),
-            id: id.clone(),
+            source: source.to_string(),
+            id: id.to_string(),
             name: rows
                 .iter()
                 .rev()
-                .map(|r| r.scope_name.clone())
+                .map(|r| r.scope_name.to_string())
                 .find(|n| !n.is_empty())
                 .unwrap_or_default(),
             reasons: reasons
-                .get(&(source.clone(), id.clone()))
+                .get(&(source.to_string(), id.to_string()))
                 .cloned()
                 .unwrap_or_default(),
             sums: Sums::of(rows.into_iter(), amounts),

@@ -126,7 +126,7 @@ impl Server<'_> {
                 id: String::new(),
                 tenant: self.tenant.into(),
                 contract: self.contract.into(),
-                scope: format!("{:0>32}", self.scope.len()),
+                scope: format!("{:0>32}", self.scope.len()).into(),
                 scope_name: self.scope.into(),
                 source: "north-1".into(),
                 kind: "server".into(),
@@ -137,7 +137,8 @@ impl Server<'_> {
                 dimensions: BTreeMap::from([
                     ("flavor".into(), flavor.into()),
                     ("state".into(), "active".into()),
-                ]),
+                ])
+                .into(),
                 quantity: i128::from(level) * i128::from(seen),
                 observed_s: seen,
                 expected_s: self.seconds,
@@ -385,7 +386,7 @@ pub(super) fn trouble() -> (Figures, Vec<ListStatus>) {
     let why = "two tags answer: contract:CO-001 and contract:CO-002".to_owned();
     figures
         .reasons
-        .insert(("north-1".into(), scope), BTreeSet::from([why]));
+        .insert(("north-1".into(), scope.to_string()), BTreeSet::from([why]));
     let mut lists = fresh();
     let mut failed = status("servers", PassMode::Changes, Outcome::Failed, 720);
     failed.last.error = "GET https://nova.example:8774/v2.1/servers/detail: 503 Service Unavailable after 4 tries; the next pass tries again".into();

@@ -1,18 +1,17 @@
 //! Closing a month: what stands against it, each with its size.
 
-use super::metered::Dated;
+use super::{closings::Whose, metered::Dated};
 use crate::{
     domain::{
-        Outcome, PassMode, Period, Ts, UsageRow,
+        Charge, Outcome, PassMode, Period, Ts, UsageRow,
         bill::Rated,
-        money::Rational,
+        money::{Rational, units_to_text},
         ownership::UNATTRIBUTED,
         price::PriceBook,
         usage::{coverage, readable},
     },
     store::ListStatus,
 };
-use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -64,6 +63,15 @@ pub enum Blocker {
         largest: String,
         /// Why.
         reasons: Vec<String>,
+    },
+    /// An approved correction that is in other money than the bill.
+    Correction {
+        /// Terms.
+        contract: String,
+        /// Amount with its currency.
+        amount: String,
+        /// The correction's id.
+        id: String,
     },
     /// What unattributed usage would cost.
     UnattributedMoney {
@@ -127,6 +135,14 @@ impl fmt::Display for Blocker {
                 "ownership: {scope} in {source} is nobody's: {rows} rows, {largest}; {}",
                 reasons.join("; ")
             ),
+            Self::Correction {
+                contract,
+                amount,
+                id,
+            } => write!(
+                f,
+                "corrections: {id} of contract {contract} over {amount} is not in the price book's money, and stands in no bill: settle it by `export --corrections`"
+            ),
             Self::UnattributedMoney { lines, amount } => write!(
                 f,
                 "ownership: nobody pays for {lines} lines, {amount} in all"
@@ -154,6 +170,10 @@ pub struct Judged<'a> {
     pub sources: BTreeSet<&'a str>,
     /// Least coverage, in per cent.
     pub coverage: &'a Rational,
+    /// Who is to be closed.
+    pub whose: &'a Whose,
+    /// Approved corrections of earlier months that the bills cannot have: they are in other money.
+    pub foreign: &'a [Charge],
 }
 
 impl Judged<'_> {
@@ -163,6 +183,11 @@ impl Judged<'_> {
         let mut all = self.unread();
         all.extend(self.uncovered());
         all.extend(self.unattributed());
+        all.extend(self.foreign.iter().map(|c| Blocker::Correction {
+            contract: c.contract.clone(),
+            amount: format!("{} {}", units_to_text(c.amount, c.decimals), c.currency),
+            id: c.id.clone(),
+        }));
         all
     }
 
@@ -235,10 +260,28 @@ impl Judged<'_> {
             .collect()
     }
 
+    /// What nobody owns stands against everyone's closing; against one contract's only where the reason names it, for then it may be that contract's.
+    fn may_be_meant(&self, reason: &str) -> bool {
+        let Whose::Only(contracts) = self.whose else {
+            return true;
+        };
+        let ends =
+            |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
+        contracts.iter().any(|contract| {
+            reason.match_indices(contract.as_str()).any(|(i, _)| {
+                let after = i + contract.len();
+                ends(reason[..i].chars().next_back()) && ends(reason[after..].chars().next())
+            })
+        })
+    }
+
     /// Projects with usage that nobody owns, and what it would cost.
     fn unattributed(&self) -> Vec<Blocker> {
         let mut all = Vec::new();
         for ((source, scope), reasons) in &self.dated.computed.unattributed {
+            if !reasons.iter().any(|r| self.may_be_meant(r)) {
+                continue;
+            }
             let rows: Vec<&UsageRow> = self
                 .rows()
                 .iter()
@@ -263,7 +306,7 @@ impl Judged<'_> {
                 lines: b.lines.len(),
                 amount: format!(
                     "{} {}",
-                    crate::domain::money::units_to_text(b.total, book.decimals),
+                    units_to_text(b.total, book.decimals),
                     book.currency
                 ),
             }));
@@ -280,176 +323,6 @@ fn named(name: &str, id: &str) -> String {
     }
 }
 
-/// That a month is to be closed, as it was decided: what the rest follows from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begun<F> {
-    /// Facts stored no later than this count.
-    pub as_of: Ts,
-    /// Why it is closed all the same; empty where nothing stands against it.
-    pub accepted: String,
-    /// What stands against it, in words.
-    pub blockers: Vec<String>,
-    /// The forms of files that are kept.
-    pub forms: Vec<F>,
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        domain::{Pass, bill::Metered, usage::Usage},
-        periods::{differences::Differences, usage::Computed},
-    };
-
-    fn october() -> Period {
-        Period::month("2026-10", chrono_tz::UTC).unwrap()
-    }
-
-    fn row(contract: &str, resource: &str, observed_s: i64, expected_s: i64) -> UsageRow {
-        UsageRow {
-            id: resource.into(),
-            tenant: "acme".into(),
-            contract: contract.into(),
-            scope: "p".into(),
-            scope_name: "d/p".into(),
-            source: "nordic-1".into(),
-            kind: "server".into(),
-            resource: resource.into(),
-            resource_name: String::new(),
-            meter: "compute.instance".into(),
-            unit: "s".into(),
-            dimensions: BTreeMap::new(),
-            quantity: observed_s.into(),
-            observed_s,
-            expected_s,
-        }
-    }
-
-    fn dated(rows: Vec<UsageRow>) -> Dated {
-        let usage = Usage {
-            month: "2026-10".into(),
-            time_zone: "UTC".into(),
-            as_of: october().to,
-            rows,
-        };
-        let computed = Computed {
-            usage: Usage {
-                rows: Vec::new(),
-                ..usage.clone()
-            },
-            differences: Differences::default(),
-            unobserved: BTreeMap::new(),
-            unattributed: BTreeMap::new(),
-            facts: String::new(),
-            unmarked: Vec::new(),
-            violations: BTreeSet::new(),
-        };
-        Dated {
-            metered: Metered::undated(usage),
-            computed,
-        }
-    }
-
-    fn list(name: &str, mode: PassMode, outcome: Outcome, watermark: Option<Ts>) -> ListStatus {
-        let started = october().to;
-        ListStatus {
-            cloud: "nordic-1".into(),
-            list: name.into(),
-            watermark,
-            suspect: 3,
-            failed: 0,
-            last: Pass {
-                id: 1,
-                cloud: "nordic-1".into(),
-                service: String::new(),
-                region: String::new(),
-                list: name.into(),
-                mode,
-                started,
-                finished: started,
-                watermark: started,
-                skew_us: 0,
-                outcome,
-                items: 0,
-                facts: 0,
-                requests: 0,
-                bytes: 0,
-                error: "it shows nothing".into(),
-                cursor: String::new(),
-                collector: String::new(),
-            },
-        }
-    }
-
-    fn judged(dated: &Dated, lists: &[ListStatus], coverage: i64, sources: &[&str]) -> Vec<String> {
-        let judged = Judged {
-            period: &october(),
-            dated,
-            priced: None,
-            lists,
-            sources: sources.iter().copied().collect(),
-            coverage: &Rational::from_integer(coverage.into()),
-        };
-        judged.blockers().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn lists_block_until_they_were_read_to_the_end() {
-        let end = october().to;
-        let (full, done) = (PassMode::Full, Outcome::Complete);
-        let lists = [
-            list("servers", full, done, Some(end)),
-            list(
-                "volumes",
-                PassMode::Changes,
-                done,
-                Some(end.plus_seconds(-5_400)),
-            ),
-            list("images", full, Outcome::Failed, None),
-            list("routers", full, Outcome::Suspect, Some(end)),
-            // Neither a queue nor what was deleted bounds usage.
-            list("notifications", PassMode::Events, done, None),
-            list("servers.deleted", PassMode::Deleted, done, None),
-        ];
-        let told = judged(&dated(Vec::new()), &lists, 99, &["nordic-1"]);
-        assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told[0].contains("volumes of nordic-1") && told[0].contains("1.50 h short"));
-        assert!(
-            told[1].contains("images of nordic-1 was never read") && told[1].contains("744.00 h")
-        );
-        assert!(
-            told[2].contains("routers of nordic-1 is suspect (3 passes so far): it shows nothing")
-        );
-        // A source that is neither configured nor has usage in the month is not asked for.
-        assert!(judged(&dated(Vec::new()), &lists, 99, &[]).is_empty());
-        assert_eq!(
-            judged(&dated(vec![row("C", "a", 1, 1)]), &lists, 99, &[]).len(),
-            3
-        );
-    }
-
-    #[test]
-    fn coverage_is_that_of_each_contract_and_meter() {
-        let rows = vec![
-            row("CO-1", "whole", 99_000, 99_000),
-            row("CO-1", "gap", 0, 1_000),
-            row("CO-2", "worse", 980, 1_000),
-        ];
-        let of = dated(rows);
-        // 99 of 100: at the threshold is not below it.
-        let told = judged(&of, &[], 99, &[]);
-        assert_eq!(told.len(), 1, "{told:?}");
-        let [one] = &told[..] else { panic!() };
-        assert!(
-            one.contains("compute.instance of contract CO-2 was observed for 98.00 %"),
-            "{one}"
-        );
-        assert!(one.contains("most of them of worse"), "{one}");
-        let told = judged(&of, &[], 100, &[]);
-        assert!(
-            told[0].contains("CO-1 was observed for 99.00 %") && told[0].contains("of gap"),
-            "{told:?}"
-        );
-        assert!(judged(&of, &[], 0, &[]).is_empty());
-    }
-}
+#[path = "close_tests.rs"]
+mod tests;

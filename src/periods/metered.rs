@@ -3,14 +3,14 @@
 use super::usage::{self, Computed, Rules, Seen, UsageError};
 use crate::{
     domain::{
-        Period, ResourceKey, Ts, UsageRow,
+        Period, Ts, UsageRow,
         bill::{Metered, Stretch},
         usage::{Basis, Piece},
     },
     fold::measure,
     store::Store,
 };
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// A computation whose usage has its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,27 +33,31 @@ pub async fn compute(
 ) -> Result<Dated, UsageError> {
     let month = period.to_string();
     let to = period.to.second();
-    let mut by_row: BTreeMap<String, Vec<Stretch>> = BTreeMap::new();
+    let mut by_row: HashMap<u128, Vec<Stretch>> = HashMap::new();
     let mut computed = usage::compute_each(store, rules, period, as_of, |seen| match seen {
         Seen::Life(life, scopes, window) => {
             for piece in measure::pieces_of(life, &rules.meters, scopes) {
                 let stretches = stretches(&piece, window);
                 if !stretches.is_empty() {
-                    let id = UsageRow::id_of(&month, &row_of(life.key, piece));
-                    by_row.entry(id).or_default().extend(stretches);
+                    let id = UsageRow::id_of_piece(&month, life.key, &piece);
+                    by_row.entry(number(&id)).or_default().extend(stretches);
                 }
             }
         }
         Seen::Share(row, days) => {
             let stretches = days.iter().flat_map(|d| d.stretches(to)).collect();
-            by_row.insert(row.id.clone(), stretches);
+            by_row.insert(number(&row.id), stretches);
         }
     })
     .await?;
     let rows = std::mem::take(&mut computed.usage.rows);
     let stretches = rows
         .iter()
-        .map(|r| by_row.remove(&r.id).unwrap_or_default())
+        .map(|r| {
+            let mut stretches = by_row.remove(&number(&r.id)).unwrap_or_default();
+            stretches.shrink_to_fit();
+            stretches
+        })
         .collect();
     let usage = crate::domain::usage::Usage {
         rows,
@@ -63,6 +67,11 @@ pub async fn compute(
         metered: Metered { usage, stretches },
         computed,
     })
+}
+
+/// An id, which is 32 digits of a hash, as the number that it is.
+fn number(id: &str) -> u128 {
+    u128::from_str_radix(id, 16).unwrap_or_default()
 }
 
 /// The part of a piece inside the window: what was observed, and what still should be.
@@ -103,25 +112,4 @@ fn stretches(piece: &Piece, window: &measure::Window) -> Vec<Stretch> {
         parts.push(stretch(observed, expected, false));
     }
     parts
-}
-
-/// The fields that name a piece's row.
-fn row_of(key: &ResourceKey, piece: Piece) -> UsageRow {
-    UsageRow {
-        id: String::new(),
-        tenant: piece.tenant,
-        contract: piece.contract,
-        scope: piece.scope,
-        scope_name: String::new(),
-        source: key.cloud.clone(),
-        kind: key.kind.clone(),
-        resource: key.resource.clone(),
-        resource_name: String::new(),
-        meter: piece.meter,
-        unit: piece.unit,
-        dimensions: piece.dimensions,
-        quantity: 0,
-        observed_s: 0,
-        expected_s: 0,
-    }
 }

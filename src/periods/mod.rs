@@ -2,6 +2,7 @@
 
 pub mod beneath;
 pub mod close;
+pub mod closings;
 pub mod differences;
 pub mod metered;
 pub mod nodes;

@@ -155,16 +155,16 @@ impl Clusters {
         let sum = |of: fn(&Day) -> i64| share.days.iter().map(of).sum();
         let mut row = UsageRow {
             id: String::new(),
-            tenant: PLATFORM.to_owned(),
-            contract: String::new(),
-            scope: String::new(),
-            scope_name: String::new(),
-            source: cluster.to_owned(),
-            kind: kind::NODE.to_owned(),
-            resource: String::new(),
-            resource_name: share.node.to_owned(),
-            meter: meter.name.clone(),
-            unit: meter.unit.clone(),
+            tenant: PLATFORM.into(),
+            contract: "".into(),
+            scope: "".into(),
+            scope_name: "".into(),
+            source: cluster.into(),
+            kind: kind::NODE.into(),
+            resource: "".into(),
+            resource_name: share.node.into(),
+            meter: meter.name.as_str().into(),
+            unit: meter.unit.as_str().into(),
             dimensions: values
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
@@ -174,21 +174,21 @@ impl Clusters {
         };
         match share.of {
             Of::Node(uid) => {
-                uid.clone_into(&mut row.resource);
+                row.resource = (*uid).into();
                 if let Some((cloud, project)) = self.servers.get(share.server) {
                     let scope = asked.scopes.get(cloud, project);
-                    row.scope_name = scope.map_or_else(|| project.clone(), |s| s.name.clone());
-                    row.scope.clone_from(project);
+                    row.scope_name = scope.map_or(project, |s| &s.name).as_str().into();
+                    row.scope = project.as_str().into();
                 }
             }
             Of::Pod(pod, whose) => {
-                row.tenant.clone_from(&whose.tenant);
-                row.contract.clone_from(&whose.contract);
-                row.scope.clone_from(&whose.scope);
-                row.scope_name.clone_from(&whose.scope_name);
-                kind::POD.clone_into(&mut row.kind);
-                row.resource.clone_from(&pod.uid);
-                row.resource_name.clone_from(&pod.name);
+                row.tenant = whose.tenant.as_str().into();
+                row.contract = whose.contract.as_str().into();
+                row.scope = whose.scope.as_str().into();
+                row.scope_name = whose.scope_name.as_str().into();
+                row.kind = kind::POD.into();
+                row.resource = pod.uid.as_str().into();
+                row.resource_name = pod.name.as_str().into();
             }
         }
         row.id = UsageRow::id_of(&asked.period.to_string(), &row);

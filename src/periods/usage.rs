@@ -287,7 +287,7 @@ pub async fn compute_each(
     let nobodys = rows
         .iter()
         .filter(|r| r.tenant == UNATTRIBUTED)
-        .map(|r| (r.source.clone(), r.scope.clone()))
+        .map(|r| (r.source.to_string(), r.scope.to_string()))
         .collect();
     let usage = Usage {
         month: period.to_string(),

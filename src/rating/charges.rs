@@ -7,6 +7,7 @@ use crate::domain::{
     money::Rational,
     ownership::UNATTRIBUTED,
     price::{Item, ItemKind, Price, PricePeriod, Quantity, Scheme},
+    shared::{Dimensions, Shared},
 };
 use num_traits::Zero as _;
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ enum Entry<'a> {
     Rounding(&'a Bill),
     /// A credit on a bill.
     Credit(&'a Bill, &'a Granted),
+    /// A correction of an earlier month, on the bill that has it.
+    Correction(&'a Charge),
 }
 
 /// What one payer has.
@@ -91,6 +94,8 @@ impl<'a> Account<'a> {
             }
             let credits = bill.credits.iter().map(|g| Entry::Credit(bill, g));
             share.entries.extend(credits);
+            let corrections = bill.corrections.iter().map(Entry::Correction);
+            share.entries.extend(corrections);
         }
         for share in shares.values_mut() {
             share.entries.sort_by_key(place);
@@ -101,6 +106,18 @@ impl<'a> Account<'a> {
     /// The charges of one payer: what is of one row in the order of rows, then what is of many or of none.
     pub fn charges<'s>(&'s self, share: &'s Share<'a>) -> impl Iterator<Item = Charge> + 's {
         share.entries.iter().map(|e| self.charge(e))
+    }
+
+    /// The charge of that id which is no line of a price: a rounding or a credit.
+    #[must_use]
+    pub fn of_no_line(&self, id: &str) -> Option<Charge> {
+        let (rated, _) = self.priced?;
+        let entries = rated.bills.iter().flat_map(|bill| {
+            let rounding = (bill.rounding != 0).then_some(Entry::Rounding(bill));
+            let credits = bill.credits.iter().map(move |g| Entry::Credit(bill, g));
+            rounding.into_iter().chain(credits)
+        });
+        entries.map(|e| self.charge(&e)).find(|c| c.id == id)
     }
 
     /// Each row is on one bill, that of its payer, or not sold.
@@ -147,6 +164,7 @@ impl<'a> Account<'a> {
                 ..self.of_nothing(bill, Some(book))
             },
             (Entry::Usage(i), _) => self.usage(&self.metered.usage.rows[*i], None),
+            (Entry::Correction(charge), _) => (*charge).clone(),
             (Entry::Credit(bill, granted), book) => Charge {
                 id: super::credit_id(&self.metered.usage.month, bill, granted),
                 class: Class::Credit,
@@ -169,20 +187,20 @@ impl<'a> Account<'a> {
             month: self.metered.usage.month.clone(),
             from: self.period.from,
             to: self.period.to,
-            tenant: row.tenant.clone(),
-            contract: row.contract.clone(),
-            scope: row.scope.clone(),
-            scope_name: row.scope_name.clone(),
-            source: row.source.clone(),
-            kind: row.kind.clone(),
-            resource: row.resource.clone(),
-            resource_name: row.resource_name.clone(),
-            meter: row.meter.clone(),
-            dimensions: row.dimensions.clone(),
+            tenant: row.tenant.to_string(),
+            contract: row.contract.to_string(),
+            scope: row.scope.to_string(),
+            scope_name: row.scope_name.to_string(),
+            source: row.source.to_string(),
+            kind: row.kind.to_string(),
+            resource: row.resource.to_string(),
+            resource_name: row.resource_name.to_string(),
+            meter: row.meter.to_string(),
+            dimensions: BTreeMap::clone(&row.dimensions),
             sku: String::new(),
             name: String::new(),
             quantity: row.quantity,
-            unit: row.unit.clone(),
+            unit: row.unit.to_string(),
             price: String::new(),
             priced: Priced::default(),
             exact: Rational::zero(),
@@ -198,17 +216,17 @@ impl<'a> Account<'a> {
     fn of_nothing(&self, bill: &Bill, book: Option<&PriceBook>) -> Charge {
         let nothing = UsageRow {
             id: String::new(),
-            tenant: bill.tenant.clone(),
-            contract: bill.contract.clone(),
-            scope: String::new(),
-            scope_name: String::new(),
-            source: String::new(),
-            kind: String::new(),
-            resource: String::new(),
-            resource_name: String::new(),
-            meter: String::new(),
-            unit: "1".to_owned(),
-            dimensions: BTreeMap::new(),
+            tenant: bill.tenant.as_str().into(),
+            contract: bill.contract.as_str().into(),
+            scope: Shared::default(),
+            scope_name: Shared::default(),
+            source: Shared::default(),
+            kind: Shared::default(),
+            resource: Shared::default(),
+            resource_name: Shared::default(),
+            meter: Shared::default(),
+            unit: "1".into(),
+            dimensions: Dimensions::default(),
             quantity: 1,
             observed_s: 0,
             expected_s: 0,
@@ -329,7 +347,7 @@ fn payer_of(row: &UsageRow) -> Payer {
     if row.tenant == UNATTRIBUTED {
         (UNATTRIBUTED.to_owned(), String::new())
     } else {
-        (row.tenant.clone(), row.contract.clone())
+        (row.tenant.to_string(), row.contract.to_string())
     }
 }
 
@@ -340,6 +358,6 @@ fn place(entry: &Entry<'_>) -> usize {
             Rows::One(i) => i,
             Rows::Many(_) => usize::MAX,
         },
-        Entry::Rounding(_) | Entry::Credit(..) => usize::MAX,
+        Entry::Rounding(_) | Entry::Credit(..) | Entry::Correction(_) => usize::MAX,
     }
 }

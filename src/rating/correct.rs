@@ -56,17 +56,10 @@ impl<'a> Sum<'a> {
 pub fn corrections(billed: &[Charge], recomputed: &[Charge]) -> Vec<Proposal> {
     let mut lines: BTreeMap<(&str, &str, &str), (Sum<'_>, Sum<'_>)> = BTreeMap::new();
     for c in billed {
-        let id = if c.corrects.is_empty() {
-            &c.id
-        } else {
-            &c.corrects
-        };
-        let key = (c.tenant.as_str(), c.contract.as_str(), id.as_str());
-        lines.entry(key).or_default().0.add(c);
+        lines.entry(key(c)).or_default().0.add(c);
     }
     for c in recomputed {
-        let key = (c.tenant.as_str(), c.contract.as_str(), c.id.as_str());
-        lines.entry(key).or_default().1.add(c);
+        lines.entry(key(c)).or_default().1.add(c);
     }
     let proposal = |((_, _, line), (was, is)): ((&str, &str, &str), (Sum<'_>, Sum<'_>))| {
         let like = is.like.or(was.like)?;
@@ -100,6 +93,16 @@ pub fn corrections(billed: &[Charge], recomputed: &[Charge]) -> Vec<Proposal> {
         })
     };
     lines.into_iter().filter_map(proposal).collect()
+}
+
+/// What is of the same line.
+fn key(c: &Charge) -> (&str, &str, &str) {
+    let line = if c.corrects.is_empty() {
+        &c.id
+    } else {
+        &c.corrects
+    };
+    (&c.tenant, &c.contract, line)
 }
 
 #[cfg(test)]

@@ -58,14 +58,7 @@ pub(super) fn grant(
         let of = |b: &Bill| b.contract == credit.contract && b.tenant != UNATTRIBUTED;
         let place = rated.bills.iter().position(of).unwrap_or_else(|| {
             let tenant = tenants.get(&credit.contract).unwrap_or(&credit.contract);
-            rated.bills.push(Bill {
-                tenant: tenant.clone(),
-                contract: credit.contract.clone(),
-                lines: Vec::new(),
-                rounding: 0,
-                total: 0,
-                credits: Vec::new(),
-            });
+            rated.bills.push(Bill::of(tenant, &credit.contract));
             rated.bills.len() - 1
         });
         let bill = &mut rated.bills[place];
@@ -78,9 +71,7 @@ pub(super) fn grant(
             amount,
         });
     }
-    rated
-        .bills
-        .sort_by(|a, b| (&a.tenant, &a.contract).cmp(&(&b.tenant, &b.contract)));
+    rated.sort();
 }
 
 #[cfg(test)]
@@ -111,16 +102,16 @@ mod tests {
         let row = |(n, (from, to)): (usize, &(i64, i64))| UsageRow {
             id: format!("row-{n}"),
             tenant: "acme".into(),
-            contract: format!("CO-{n}"),
+            contract: format!("CO-{n}").into(),
             scope: "p".into(),
-            scope_name: String::new(),
+            scope_name: "".into(),
             source: "nordic-1".into(),
             kind: "server".into(),
-            resource: format!("s{n}"),
-            resource_name: String::new(),
+            resource: format!("s{n}").into(),
+            resource_name: "".into(),
             meter: "compute.instance".into(),
             unit: "s".into(),
-            dimensions: BTreeMap::new(),
+            dimensions: BTreeMap::<String, String>::new().into(),
             quantity: i128::from(to - from),
             observed_s: to - from,
             expected_s: to - from,

@@ -4,7 +4,38 @@ use crate::domain::{
     Ts, UsageRow,
     price::{ItemKind, Measured, Price, PriceBook},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasherDefault, Hasher},
+};
+
+/// By short words of the book. What is looked up comes from elsewhere and is never put in: nobody can fill a table with words that meet.
+type HashMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Words>>;
+
+/// A hash of short words, several times as fast as the standard one.
+#[derive(Default)]
+struct Words(u64);
+
+impl Words {
+    fn add(&mut self, part: u64) {
+        self.0 = (self.0.rotate_left(5) ^ part).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+impl Hasher for Words {
+    fn write(&mut self, bytes: &[u8]) {
+        let (whole, rest) = bytes.as_chunks::<8>();
+        for part in whole {
+            self.add(u64::from_le_bytes(*part));
+        }
+        let rest = rest.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        self.add(rest);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+}
 
 /// Keys that a price may match beside the meter's dimensions.
 const OF_THE_ROW: [&str; 2] = ["source", "project"];
@@ -96,7 +127,7 @@ impl<'b> Index<'b> {
                 families.entry(&p.of).or_default().push(i);
             }
         }
-        let mut meters: HashMap<&str, Vec<Family<'b>>> = HashMap::new();
+        let mut meters: HashMap<&str, Vec<Family<'b>>> = HashMap::default();
         for (of, items) in families {
             for meter in of.meters() {
                 let times = times(book, &items, from, to);

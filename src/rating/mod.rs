@@ -4,6 +4,7 @@
 //! hours and service units look at many rows together (`scheme`); fees, rebates and percentages come after (`extras`). Where a price, or what a contract
 //! has agreed, changes within the month, its lines are cut at that second.
 
+mod carry;
 mod charges;
 mod correct;
 mod credit;
@@ -28,6 +29,7 @@ use num_traits::ToPrimitive as _;
 use scheme::Group;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use carry::carry;
 pub use charges::{Account, OtherBills, Payer, Share};
 pub use correct::{Proposal, corrections};
 pub use problem::{Problem, Unpriced};
@@ -191,12 +193,10 @@ impl<'a> Rater<'a> {
         unsold.extend(kept.map(|(i, _)| *i));
         let (rounding, total) = self.sum(&lines, rows);
         Bill {
-            tenant: tenant.to_owned(),
-            contract: contract.to_owned(),
             lines,
             rounding,
-            credits: Vec::new(),
             total,
+            ..Bill::of(tenant, contract)
         }
     }
 
@@ -317,7 +317,7 @@ impl<'a> Rater<'a> {
         Err(Problem::Unit {
             sku: sku(item),
             quoted: words::quoted(price),
-            unit: row.unit.clone(),
+            unit: row.unit.to_string(),
         })
     }
 

@@ -65,13 +65,13 @@ impl Unpriced {
             &row.scope_name
         };
         Self {
-            tenant: row.tenant.clone(),
-            scope_name: scope.clone(),
-            resource: row.resource.clone(),
-            meter: row.meter.clone(),
-            dimensions: row.dimensions.clone(),
+            tenant: row.tenant.to_string(),
+            scope_name: scope.to_string(),
+            resource: row.resource.to_string(),
+            meter: row.meter.to_string(),
+            dimensions: BTreeMap::clone(&row.dimensions),
             problem,
-            resource_name: row.resource_name.clone(),
+            resource_name: row.resource_name.to_string(),
             book: book.name.clone(),
         }
     }

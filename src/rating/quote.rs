@@ -2,7 +2,7 @@
 
 use super::{Unpriced, rate};
 use crate::domain::{
-    Period, PriceBook, UsageRow,
+    Period, PriceBook, Shared, UsageRow,
     bill::{Metered, Rated, Stretch},
     money::{Rational, exact_text, round_to_text, units_to_text},
     price::{Example, Terms, Use, what_of},
@@ -109,24 +109,24 @@ fn row(
     if start >= end {
         return Err(bad(format!("lies outside {period}")));
     }
-    let resource = if u.resource.is_empty() {
-        format!("#{}", n + 1)
+    let resource: Shared = if u.resource.is_empty() {
+        format!("#{}", n + 1).into()
     } else {
-        u.resource.clone()
+        u.resource.as_str().into()
     };
     let mut row = UsageRow {
         id: String::new(),
-        tenant: QUOTED.to_owned(),
-        contract: contract.to_owned(),
-        scope: QUOTED.to_owned(),
-        scope_name: QUOTED.to_owned(),
-        source: QUOTED.to_owned(),
-        kind: QUOTED.to_owned(),
+        tenant: QUOTED.into(),
+        contract: contract.into(),
+        scope: QUOTED.into(),
+        scope_name: QUOTED.into(),
+        source: QUOTED.into(),
+        kind: QUOTED.into(),
         resource_name: resource.clone(),
         resource,
-        meter: u.meter.clone(),
-        unit: u.meter_unit.clone(),
-        dimensions: u.dimensions.clone(),
+        meter: u.meter.as_str().into(),
+        unit: u.meter_unit.as_str().into(),
+        dimensions: u.dimensions.clone().into(),
         quantity: 0,
         observed_s: end - start,
         expected_s: end - start,

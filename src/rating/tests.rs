@@ -36,7 +36,7 @@ fn row(meter: &str, unit: &str, flavor: &str, quantity: i128) -> UsageRow {
         resource_name: "web-1".into(),
         meter: meter.into(),
         unit: unit.into(),
-        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]),
+        dimensions: dims(&[("flavor", flavor), ("state", "active"), ("az", "nova")]).into(),
         quantity,
         observed_s: 10,
         expected_s: 10,
@@ -367,7 +367,7 @@ fn what_is_not_sold_or_not_used_needs_no_price() {
 fn what_a_platform_is_made_of_is_measured_and_never_billed() {
     let mut made_of = row("compute.instance", "s", "b2", 7_200);
     made_of.tenant = "platform".into();
-    made_of.contract = String::new();
+    made_of.contract = "".into();
     // A customer who is called so pays.
     let mut customer = row("compute.instance", "s", "b2", 3_600);
     customer.tenant = "platform".into();

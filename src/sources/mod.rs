@@ -131,6 +131,14 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// A secret of a source cannot be read any more.
+    fn secret(source_name: &str, gone: &config::SecretGone) -> Self {
+        Self::Config {
+            source_name: source_name.to_owned(),
+            why: gone.to_string(),
+        }
+    }
+
     /// The HTTP status, where the cause was one.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
@@ -298,6 +306,14 @@ impl Source {
         match self {
             Self::Metrics(m) => Some(m.samples()),
             Self::Kubelets(k) => Some(k.samples()),
+            _ => None,
+        }
+    }
+
+    /// What befell object gateways and their log since this was last asked.
+    pub fn noticed(&mut self) -> Option<rgw::Noticed> {
+        match self {
+            Self::RgwLog(r) => Some(r.noticed()),
             _ => None,
         }
     }

@@ -1,22 +1,22 @@
 //! Closed months: their lines, their files, and what was decided about them.
 
-use super::{Store, StoreError};
+use super::{QUERY_TIMEOUT, Store, StoreError};
 use crate::domain::{
     Charge, Ts,
     charge::{Class, Priced},
     money::{Rational, exact_text},
 };
-use clickhouse::Row;
+use clickhouse::{Row, query::RowCursor};
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a part of a file.
-pub const PART_BYTES: usize = 1 << 20;
 /// Rows of an insert.
 const ROWS_MAX: usize = 20_000;
 
 /// A step of a closing, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
+    /// The one contract that is closed; empty: everyone who was not.
+    pub contract: String,
     /// The closing's id.
     pub id: String,
     /// What the step says, JSON.
@@ -43,19 +43,6 @@ impl StepKind {
     }
 }
 
-/// A part of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePart {
-    /// The form of the files: `csv`.
-    pub form: String,
-    /// Its name.
-    pub name: String,
-    /// From 0.
-    pub part: u32,
-    /// Its bytes.
-    pub body: Vec<u8>,
-}
-
 /// What a person decided on a proposed correction.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct Decision {
@@ -73,36 +60,47 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// A correction that was approved.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct Approved {
+    /// The closed month that it corrects.
+    pub month: String,
+    /// Its id, and that of its line.
+    pub proposal: String,
+    /// When it was stored, microseconds since 1970.
+    pub stored_at: i64,
+    /// Who approved it.
+    pub who: String,
+}
+
+/// What a closing says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct ClosedAs {
+    /// The month.
+    pub month: String,
+    /// The one contract that is closed; empty: everyone but those of `before`.
+    pub contract: String,
+    /// Contracts that had been closed by themselves.
+    pub before: Vec<String>,
+    /// As of when, microseconds since 1970.
+    pub as_of: i64,
+}
+
 #[derive(Debug, Row, Serialize)]
 struct StepIn<'a> {
     month: &'a str,
     step: i8,
+    contract: &'a str,
     id: &'a str,
     body: &'a str,
 }
 
 #[derive(Debug, Row, Deserialize)]
 struct StepOut {
+    contract: String,
     id: String,
     body: String,
     stored_at: i64,
-}
-
-#[derive(Debug, Row, Serialize)]
-struct PartIn<'a> {
-    closing: &'a str,
-    form: &'a str,
-    name: &'a str,
-    part: u32,
-    #[serde(with = "serde_bytes_of")]
-    body: &'a [u8],
-}
-
-/// Bytes as the store has strings.
-mod serde_bytes_of {
-    pub(super) fn serialize<S: serde::Serializer>(bytes: &&[u8], s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_bytes(bytes)
-    }
 }
 
 /// A line as the store has it.
@@ -234,35 +232,85 @@ impl ChargeRow {
     }
 }
 
+const DOING: &str = "read charges";
+
+/// Lines one after another.
+pub struct ChargeStream {
+    store: Store,
+    rows: RowCursor<ChargeRow>,
+}
+
+impl ChargeStream {
+    /// The next line; `None` at the end.
+    ///
+    /// # Errors
+    /// When the store fails. The stream cannot be resumed then.
+    pub async fn next(&mut self) -> Result<Option<Charge>, StoreError> {
+        let row = self.rows.next();
+        let row = self.store.within(DOING, QUERY_TIMEOUT, row).await?;
+        row.map(|r| r.charge(DOING)).transpose()
+    }
+}
+
 impl Store {
-    /// The first step of a kind that a month has; `None` where it has none.
+    /// The steps of a kind that a month has, in the order in which they were stored.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn first_step(
-        &self,
-        month: &str,
-        kind: StepKind,
-    ) -> Result<Option<Step>, StoreError> {
+    pub async fn steps(&self, month: &str, kind: StepKind) -> Result<Vec<Step>, StoreError> {
         let query = self
-            .query("SELECT id, body, stored_at FROM closings WHERE month = ? AND step = ? ORDER BY stored_at, id LIMIT 1")
+            .query("SELECT contract, id, body, stored_at FROM closings WHERE month = ? AND step = ? ORDER BY stored_at, contract, id, body")
             .bind(month)
             .bind(kind.number());
         let found = self.all::<StepOut>("read closings", query).await?;
-        Ok(found.into_iter().next().map(|s| Step {
+        let step = |s: StepOut| Step {
+            contract: s.contract,
             id: s.id,
             body: s.body,
             stored_at: Ts(s.stored_at),
-        }))
+        };
+        Ok(found.into_iter().map(step).collect())
     }
 
-    /// Keeps a step of a closing.
+    /// What the closings of later months than `month` that were stored by then say of themselves.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn closed_since(&self, month: &str, as_of: Ts) -> Result<Vec<ClosedAs>, StoreError> {
+        let query = self
+            .query(
+                "SELECT month, contract, JSONExtract(body, 'begun', 'before', 'Array(String)') AS before, JSONExtractInt(body, 'begun', 'as_of') AS as_of
+                FROM closings WHERE step = 'closed' AND month > ? AND stored_at <= fromUnixTimestamp64Micro(?) ORDER BY stored_at, id LIMIT 1 BY month, contract",
+            )
+            .bind(month)
+            .bind(as_of.0);
+        self.all::<ClosedAs>("read closings", query).await
+    }
+
+    /// The corrections of months before `month` that were approved by then: the first decision on each counts.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn approved(&self, month: &str, as_of: Ts) -> Result<Vec<Approved>, StoreError> {
+        let query = self
+            .query(
+                "SELECT month, proposal, at AS stored_at, who FROM (
+                    SELECT month, proposal, toUnixTimestamp64Micro(stored_at) AS at, who, approved FROM decisions
+                    WHERE month < ? AND stored_at <= fromUnixTimestamp64Micro(?) ORDER BY month, proposal, stored_at LIMIT 1 BY month, proposal
+                ) WHERE approved ORDER BY month, proposal",
+            )
+            .bind(month)
+            .bind(as_of.0);
+        self.all::<Approved>("read decisions", query).await
+    }
+
+    /// Keeps a step of a closing; `contract` is the one that is closed, or empty.
     ///
     /// # Errors
     /// When the store fails; then it may or may not be there.
     pub async fn put_step(
         &self,
-        month: &str,
+        (month, contract): (&str, &str),
         kind: StepKind,
         id: &str,
         body: &str,
@@ -271,6 +319,7 @@ impl Store {
         let row = StepIn {
             month,
             step,
+            contract,
             id,
             body,
         };
@@ -299,7 +348,7 @@ impl Store {
         Ok(())
     }
 
-    /// The lines of a closing, or of some decisions, of one contract or of all, in their order.
+    /// The lines of closings, or of decisions, in their order.
     ///
     /// # Errors
     /// When the store fails.
@@ -307,19 +356,13 @@ impl Store {
         &self,
         month: &str,
         closings: &[String],
-        payer: Option<(&str, &str)>,
     ) -> Result<Vec<Charge>, StoreError> {
-        const DOING: &str = "read charges";
-        let (tenant, contract) = payer.unwrap_or_default();
         let query = self
             .query(
-                "SELECT ?fields FROM charges FINAL WHERE month = ? AND closing IN ? AND (? OR tenant = ? AND contract = ?) ORDER BY closing, n",
+                "SELECT ?fields FROM charges FINAL WHERE month = ? AND closing IN ? ORDER BY closing, n",
             )
             .bind(month)
-            .bind(closings)
-            .bind(payer.is_none())
-            .bind(tenant)
-            .bind(contract);
+            .bind(closings);
         if closings.is_empty() {
             return Ok(Vec::new());
         }
@@ -327,54 +370,36 @@ impl Store {
         rows.into_iter().map(|r| r.charge(DOING)).collect()
     }
 
-    /// Keeps parts of files. May be repeated with the same parts at will.
+    /// The lines of that id in closed months and among approved corrections, by month.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn put_file_parts(
-        &self,
-        closing: &str,
-        parts: &[FilePart],
-    ) -> Result<(), StoreError> {
-        let rows = parts.iter().map(|p| PartIn {
-            closing,
-            form: &p.form,
-            name: &p.name,
-            part: p.part,
-            body: &p.body,
-        });
-        let rows: Vec<PartIn<'_>> = rows.collect();
-        self.insert::<PartIn<'_>>("write files of a closing", "closed_files", rows)
-            .await
+    pub async fn charges_of_id(&self, id: &str) -> Result<Vec<Charge>, StoreError> {
+        let query = self
+            .query(
+                "SELECT ?fields FROM charges FINAL WHERE id = ? AND ((month, closing) IN (SELECT month, id FROM closings WHERE step = 'closed')
+                    OR (month, closing) IN (SELECT month, proposal FROM decisions GROUP BY month, proposal HAVING argMin(approved, stored_at)))
+                ORDER BY month, closing, n LIMIT 100",
+            )
+            .bind(id);
+        let rows = self.all::<ChargeRow>(DOING, query).await?;
+        rows.into_iter().map(|r| r.charge(DOING)).collect()
     }
 
-    /// A part of a file; `None` past its end.
+    /// All lines of a closing, in the order in which they were kept, as they come.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn file_part(
-        &self,
-        closing: &str,
-        form: &str,
-        name: &str,
-        part: u32,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn charges_of(&self, month: &str, closing: &str) -> Result<ChargeStream, StoreError> {
         let query = self
-            .query("SELECT hex(body) FROM closed_files WHERE closing = ? AND form = ? AND name = ? AND part = ? LIMIT 1")
-            .bind(closing)
-            .bind(form)
-            .bind(name)
-            .bind(part);
-        let found = self
-            .all::<String>("read a file of a closing", query)
-            .await?;
-        let unhex = |hex: String| -> Option<Vec<u8>> {
-            let pairs = hex.as_bytes().chunks(2);
-            pairs
-                .map(|p| u8::from_str_radix(std::str::from_utf8(p).ok()?, 16).ok())
-                .collect()
-        };
-        Ok(found.into_iter().next().and_then(unhex))
+            .query("SELECT ?fields FROM charges FINAL WHERE month = ? AND closing = ? ORDER BY n")
+            .bind(month)
+            .bind(closing);
+        let query = query.with_setting("wait_end_of_query", "0");
+        let rows = query.fetch::<ChargeRow>();
+        let rows = rows.map_err(|e| self.sorted(DOING, &e))?;
+        let store = self.clone();
+        Ok(ChargeStream { store, rows })
     }
 
     /// Keeps what a person decided.

@@ -7,6 +7,7 @@ mod closed;
 mod connect;
 pub mod engine;
 mod error;
+mod files;
 mod migrate;
 mod probed;
 mod read;
@@ -15,8 +16,9 @@ mod rows;
 mod told;
 mod write;
 
-pub use closed::{Decision, FilePart, PART_BYTES, Step, StepKind};
+pub use closed::{Approved, ChargeStream, ClosedAs, Decision, Step, StepKind};
 pub use error::StoreError;
+pub use files::{FilePart, FileParts, PART_BYTES};
 pub use read::ListStatus;
 pub use resources::{FactQuery, ResourceStream};
 pub use told::ToldStream;

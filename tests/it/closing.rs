@@ -1,5 +1,6 @@
 //! Closed months, through the real commands: refused with blockers, closed once, exported for ever, and killed at every point on the way.
 
+mod contracts;
 mod killed;
 
 use crate::harness::{self, Plimsoll, json};
@@ -81,11 +82,15 @@ fn manifest(files: &BTreeMap<String, Vec<u8>>) -> Value {
 
 /// Imports calls of the closed month for a contract, at a cent each: a fact that came late.
 fn late(p: &Plimsoll, id: &str, contract: &str, calls: u32) {
+    late_on(p, id, contract, calls, "2026-10-20");
+}
+
+fn late_on(p: &Plimsoll, id: &str, contract: &str, calls: u32, day: &str) {
     let event = serde_json::json!({
         "specversion": "1.0", "id": id, "source": "licences.example", "type": "plimsoll.usage.v1", "subject": "gateway",
         "data": {
             "meter": "licence.calls", "quantity": calls, "contract": contract,
-            "from": "2026-10-20T00:00:00Z", "to": "2026-10-20T01:00:00Z",
+            "from": format!("{day}T00:00:00Z"), "to": format!("{day}T01:00:00Z"),
         },
     });
     let file = p.dir().join("late.jsonl");

@@ -36,6 +36,16 @@ fn command(name: &str) -> Vec<u8> {
     read(&format!("tests/captures/ceph/commands/{name}.out"))
 }
 
+/// A file as an export writes it.
+fn snapshot(name: &str) -> Vec<u8> {
+    let path = format!("src/export/tests/snapshots/plimsoll__export__tests__{name}.snap");
+    let text = String::from_utf8(read(&path)).unwrap();
+    let body = text.splitn(3, "---\n").nth(2).unwrap();
+    format!("{}\n", body.trim_end())
+        .replace("␍\n", "\r\n")
+        .into_bytes()
+}
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     const NOVA: &str = "tests/captures/openstack/nova";
     const KEYSTONE: &str = "tests/captures/openstack/keystone";
@@ -139,6 +149,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             .into(),
         "yaml" => vec![read("deploy/quickstart.yaml"), read("deploy/plimsoll.yaml")],
         "price_book" => vec![read("deploy/prices/nordic-2026.yaml")],
+        "credits" => vec![read("deploy/prices/credits-2026.yaml")],
+        "exported" => ["manifest_of_csv", "csv_of_a_contract", "jsonl_of_a_contract"]
+            .map(snapshot)
+            .into(),
         "scenario" => vec![read("deploy/scenarios/awkward.yaml")],
         "exposition" => {
             let mut all = ["kubelet-resource", "ipmi_exporter-examples"]

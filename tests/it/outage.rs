@@ -21,11 +21,11 @@ type Key = (String, String, String, String, String);
 
 fn key(r: &UsageRow) -> Key {
     (
-        r.tenant.clone(),
-        r.resource.clone(),
+        r.tenant.to_string(),
+        r.resource.to_string(),
         r.dimensions["flavor"].clone(),
         r.dimensions["state"].clone(),
-        r.meter.clone(),
+        r.meter.to_string(),
     )
 }
 
@@ -88,7 +88,7 @@ fn never_wrong(exact: Exact, rows: &[UsageRow], what: &str) -> BTreeMap<String, 
             *got.entry(of_state(key(r))).or_default() += r.quantity;
         }
         if r.meter == "compute.instance" {
-            *gaps.entry(r.resource.clone()).or_default() += r.expected_s - r.observed_s;
+            *gaps.entry(r.resource.to_string()).or_default() += r.expected_s - r.observed_s;
             *seconds.entry((&r.tenant, &r.resource)).or_default() += i128::from(r.expected_s);
         }
     }
@@ -272,7 +272,7 @@ impl Times {
 fn observed(rows: &[UsageRow]) -> BTreeMap<(String, String), i64> {
     let mut all = BTreeMap::new();
     for r in rows {
-        *all.entry((r.resource.clone(), r.meter.clone()))
+        *all.entry((r.resource.to_string(), r.meter.to_string()))
             .or_default() += r.observed_s;
     }
     all

@@ -166,11 +166,15 @@ fn sizes(life: &Life, a: &Timeline, b: &Timeline) -> usize {
 
 /// Usage: the same rows, but that of a resized server less may be counted, and as much more shown as not observed.
 fn rows(lives: &BTreeMap<String, Life>, one: &[UsageRow], other: &[UsageRow]) {
-    let resized = |r: &UsageRow| lives.get(&r.resource).is_some_and(Life::resized);
-    let offloaded = |r: &UsageRow| lives.get(&r.resource).is_some_and(Life::offloaded);
+    let resized = |r: &UsageRow| lives.get(r.resource.as_str()).is_some_and(Life::resized);
+    let offloaded = |r: &UsageRow| lives.get(r.resource.as_str()).is_some_and(Life::offloaded);
     // Of one that was deleted before it was scheduled, a list may have caught a glimpse: then its end is a gap, in which nothing is counted.
     let scheduled = |rows: &[UsageRow]| -> Vec<UsageRow> {
-        let blind = |r: &&UsageRow| lives.get(&r.resource).is_some_and(Life::unscheduled);
+        let blind = |r: &&UsageRow| {
+            lives
+                .get(r.resource.as_str())
+                .is_some_and(Life::unscheduled)
+        };
         assert!(rows.iter().filter(blind).all(|r| r.quantity == 0));
         rows.iter().filter(|r| !blind(r)).cloned().collect()
     };
@@ -178,7 +182,7 @@ fn rows(lives: &BTreeMap<String, Life>, one: &[UsageRow], other: &[UsageRow]) {
     let (all, told) = (by_name(&one), by_name(&other));
     let mut short = 0;
     for (name, r) in &told {
-        if !lives.contains_key(&r.resource) {
+        if !lives.contains_key(r.resource.as_str()) {
             // Of an earlier seed: nobody saw more of it than the other.
             assert_eq!(Some(r), all.get(name));
             continue;
@@ -214,7 +218,7 @@ fn rows(lives: &BTreeMap<String, Life>, one: &[UsageRow], other: &[UsageRow]) {
         let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
         for r in rows.values().filter(|r| r.meter == "compute.instance") {
             let state = r.dimensions["state"].clone();
-            *sums.entry((r.resource.clone(), state)).or_default() += r.expected_s;
+            *sums.entry((r.resource.to_string(), state)).or_default() += r.expected_s;
         }
         sums
     };

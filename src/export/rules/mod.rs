@@ -155,7 +155,7 @@ pub fn write(config: &Config, slos: &[Slo], out: &Path) -> Result<Vec<PathBuf>, 
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let staging = Staging::new(parent)?;
+    let staging = Staging::new(parent, true)?;
     for (name, text) in names.iter().zip([&made.rules, &made.tests]) {
         let mut file = staging.create(name)?;
         file.all(text.as_bytes())?;

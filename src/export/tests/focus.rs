@@ -196,6 +196,21 @@ fn conditional_rules_hold_for_every_class_of_line() {
             "ConsumedQuantity"
         );
         assert_eq!(null("SkuMeter"), null("SkuId"));
+        assert!(
+            null("SkuPriceDetails") || !null("SkuPriceId"),
+            "SkuPriceDetails"
+        );
+        if !null("SkuPriceDetails") {
+            let details: BTreeMap<String, String> =
+                serde_json::from_str(&text("SkuPriceDetails")).unwrap();
+            assert!(!details.is_empty() && details.keys().all(|k| k.starts_with("x_")));
+        }
+        assert_eq!(
+            null("SkuPriceDetails"),
+            !matches!(charge.class, Class::Usage | Class::Fee) || correction,
+            "SkuPriceDetails of {:?}",
+            charge.class
+        );
         assert_eq!(null("SubAccountType"), null("SubAccountId"));
         assert!(
             category != "Purchase" || text("ChargeFrequency") != "Usage-Based",

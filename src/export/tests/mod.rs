@@ -2,6 +2,7 @@
 
 mod focus;
 mod profiles;
+mod verified;
 
 use super::*;
 use crate::domain::{
@@ -465,14 +466,14 @@ proptest! {
     fn csv_loses_nothing_and_runs_nothing(name in "[-=+@'\t\r\n ,;\"＝a\u{1F4A3}]{0,6}", value in "[;=\\\\ a'-]{0,6}") {
         let mut usage = usage();
         usage.rows.truncate(1);
-        usage.rows[0].resource_name.clone_from(&name);
-        usage.rows[0].dimensions = BTreeMap::from([("flavor".to_owned(), "b2.c1r2".to_owned()), (value.clone(), value)]);
+        usage.rows[0].resource_name = name.as_str().into();
+        usage.rows[0].dimensions = BTreeMap::from([("flavor".to_owned(), "b2.c1r2".to_owned()), (value.clone(), value)]).into();
         let dir = tempfile::tempdir().unwrap();
         export(&usage, true, &Format::Csv, dir.path()).unwrap();
         let mut reader = csv::Reader::from_path(dir.path().join("2026-10_CO-001.csv")).unwrap();
         let cells = reader.records().next().unwrap().unwrap();
         prop_assert_eq!(unguarded(&cells[8]), &name);
         prop_assert!(!cells[8].trim_start().starts_with(['=', '+', '-', '@', '＝']), "{:?}", &cells[8]);
-        prop_assert_eq!(undimensioned(unguarded(&cells[10])), usage.rows[0].dimensions.clone());
+        prop_assert_eq!(undimensioned(unguarded(&cells[10])), BTreeMap::clone(&usage.rows[0].dimensions));
     }
 }

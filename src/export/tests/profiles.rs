@@ -104,8 +104,8 @@ proptest! {
     fn summing_loses_nothing(quantities in prop::collection::vec(0_i64..4_000_000, 1..20), names in prop::collection::vec("[ab;\"=]{0,2}", 20)) {
         let rows = quantities.iter().zip(&names).map(|(q, name)| {
             let mut row = row("Acme", "CO-001", name, "compute.instance", "s", i128::from(*q));
-            row.scope_name.clone_from(name);
-            row.resource = format!("{q}{name}");
+            row.scope_name = name.as_str().into();
+            row.resource = format!("{q}{name}").into();
             row.id = UsageRow::id_of("2026-10", &row);
             row
         });

@@ -359,7 +359,7 @@ fn rows_are_the_sums_of_pieces_and_a_cut_changes_nothing() {
             of_meter
                 .map(|r| {
                     let sums = [r.quantity, r.observed_s.into(), r.expected_s.into()];
-                    ((r.tenant, r.dimensions["by"].clone()), sums)
+                    ((r.tenant.to_string(), r.dimensions["by"].clone()), sums)
                 })
                 .collect()
         };

@@ -138,7 +138,7 @@ proptest! {
         let mut by: BTreeMap<[String; 4], Total> = BTreeMap::new();
         for r in sums(&t, 0, 400, 300).into_rows() {
             let flavorless = r.dimensions.get("flavor").is_some_and(|f| f == measure::UNOBSERVED);
-            let e = by.entry([r.tenant, r.contract, r.meter, r.unit]).or_default();
+            let e = by.entry([r.tenant, r.contract, r.meter, r.unit].map(|t| t.to_string())).or_default();
             e.quantity += r.quantity;
             e.observed_s += r.observed_s;
             e.expected_s += r.expected_s;

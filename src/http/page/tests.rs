@@ -233,7 +233,9 @@ fn time_without_a_flavor_is_told_and_coverage_counts_servers_once() {
         .iter_mut()
         .find(|r| r.meter == "compute.instance")
         .unwrap();
-    row.dimensions.insert("flavor".into(), "unobserved".into());
+    let mut dimensions = std::collections::BTreeMap::clone(&row.dimensions);
+    dimensions.insert("flavor".into(), "unobserved".into());
+    row.dimensions = dimensions.into();
     row.observed_s = 0;
     row.expected_s = 7200;
     let seconds = |f: &Figures| -> i64 {
@@ -265,7 +267,7 @@ fn held(
     let mut row = of.rows().remove(0);
     row.kind = kind.into();
     row.resource = id.into();
-    row.resource_name = format!("{id}-name");
+    row.resource_name = format!("{id}-name").into();
     row.meter = meter.into();
     row.dimensions = [(dimension.0.to_owned(), dimension.1.to_owned())].into();
     row.quantity = quantity;

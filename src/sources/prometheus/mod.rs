@@ -18,9 +18,9 @@ use super::{
     run::{Draft, Fault, Run},
 };
 use crate::{
-    config::{self, HttpLogin, MetricsFrom},
+    config::{self, MetricsFrom},
     domain::{Known, Memory, Outcome, Pass, PassMode, Ts, fact::kind},
-    net::{Client, Clock, NetError, Options, Request},
+    net::{Client, Clock, Options, Request},
 };
 use keep::Keeper;
 use query::Asked;
@@ -148,16 +148,15 @@ fn list_of(feeds: &[Feed], feed: usize) -> String {
 }
 
 impl Shared {
-    /// A GET with what logs us in.
-    fn request(&self, url: Url) -> Result<Request, NetError> {
+    /// A GET with what logs us in, as it is now.
+    async fn request(&self, url: Url) -> Result<Request, SourceError> {
         let request = Request::get(url);
-        match &self.conf.login {
-            None => Ok(request),
-            Some(HttpLogin::Bearer(token)) => request.bearer(token.expose()),
-            Some(HttpLogin::Basic { username, password }) => {
-                request.basic(username, password.expose())
-            }
-        }
+        let Some(login) = &self.conf.login else {
+            return Ok(request);
+        };
+        let secret = login.secret().current().await;
+        let secret = secret.map_err(|gone| SourceError::secret(&self.conf.name, &gone))?;
+        Ok(request.login(login.username(), &secret)?)
     }
 
     fn run<'a>(&self, list: &str, out: &'a Out) -> Run<'a> {

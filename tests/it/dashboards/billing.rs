@@ -60,7 +60,7 @@ pub(super) async fn seed_charges(store: &Store) {
     store.put_charges("second", 0, &lines).await.unwrap();
     for id in ["first", "second"] {
         store
-            .put_step("2026-10", StepKind::Closed, id, "{}")
+            .put_step(("2026-10", ""), StepKind::Closed, id, "{}")
             .await
             .unwrap();
     }

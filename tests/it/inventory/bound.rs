@@ -55,7 +55,12 @@ fn usage(facts: &[Fact], watermark: Ts) -> BTreeMap<(String, String), i128> {
     let scopes = Scopes(scopes.into_iter().collect());
     sums.add(&timeline.life(), "", &meters, &scopes, &window);
     assert!(sums.ledger.conserved());
-    let row = |r: UsageRow| ((r.scope, r.dimensions["type"].clone()), r.quantity);
+    let row = |r: UsageRow| {
+        (
+            (r.scope.to_string(), r.dimensions["type"].clone()),
+            r.quantity,
+        )
+    };
     sums.into_rows().into_iter().map(row).collect()
 }
 

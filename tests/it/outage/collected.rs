@@ -151,6 +151,7 @@ impl Collected {
                 }
             }
             let open = memory.open_mut(&key.kind);
+            let sighted = sighted.into_iter().collect();
             open.insert(key.resource.clone(), Remembered { sighted });
         }
         for p in self

@@ -70,7 +70,7 @@ async fn lists_alone_are_off_by_an_interval_a_change_and_no_more() {
         }
         let (mut sums, mut gaps) = (BTreeMap::<Key, i128>::new(), BTreeMap::<Key, i64>::new());
         for r in usage(&world, &got) {
-            let key = (r.resource, r.meter);
+            let key = (r.resource.to_string(), r.meter.to_string());
             *gaps.entry(key.clone()).or_default() += r.expected_s - r.observed_s;
             *sums.entry(key).or_default() += r.quantity;
         }

@@ -117,18 +117,18 @@ fn metered(dice: &mut Dice, rows: usize) -> Metered {
         let contract = format!("C{}", dice.below(5));
         let mut row = UsageRow {
             id: String::new(),
-            tenant: format!("tenant of {contract}"),
-            contract,
+            tenant: format!("tenant of {contract}").into(),
+            contract: contract.into(),
             scope: "p".into(),
             scope_name: "d/p".into(),
             source: "s".into(),
             kind: "k".into(),
             // vCPUs and memory of some servers meet.
-            resource: format!("r{}", n / 4),
-            resource_name: String::new(),
+            resource: format!("r{}", n / 4).into(),
+            resource_name: "".into(),
             meter: meter.into(),
             unit: unit.into(),
-            dimensions: BTreeMap::from([(key.to_owned(), value)]),
+            dimensions: BTreeMap::from([(key.to_owned(), value)]).into(),
             quantity: stretches.iter().map(Stretch::quantity).sum(),
             observed_s: stretches.iter().map(|s| s.end - s.start).sum(),
             expected_s: stretches.iter().map(|s| s.end - s.start).sum(),

@@ -318,7 +318,7 @@ fn a_hundred_years_and_an_exbibyte_overflow_nothing() {
             id: class.into(),
             meter: "store".into(),
             unit: "By.s".into(),
-            dimensions: BTreeMap::from([("class".to_owned(), class.to_owned())]),
+            dimensions: BTreeMap::from([("class".to_owned(), class.to_owned())]).into(),
             quantity: i128::from(1_i64 << 60) * i128::from(seconds),
             ..row.clone()
         });
