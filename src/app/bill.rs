@@ -87,6 +87,7 @@ pub(super) async fn bill(config: Config, wanted: &Wanted) -> Result<u8> {
         metered.retain(|r| r.tenant == t);
         if t != UNATTRIBUTED {
             computed.unattributed.clear();
+            computed.unmarked.clear();
         }
     }
     read::tell_unattributed(&computed);

@@ -61,6 +61,7 @@ pub fn main(args: Args) -> ExitCode {
             parent: engine.parent,
         });
     }
+    store::engine::share_arenas();
     let format = match args.global.log_format {
         cli::args::LogFormat::Text => logs::LogFormat::Text,
         cli::args::LogFormat::Json => logs::LogFormat::Json,
@@ -231,6 +232,8 @@ async fn dispatch(args: Args) -> Result<u8> {
             seed,
             listen,
             month,
+            command,
+            at,
             until,
             truth,
         } => {
@@ -242,6 +245,13 @@ async fn dispatch(args: Args) -> Result<u8> {
             };
             match (listen, month) {
                 // The configuration is needed only for its calendar.
+                _ if !command.is_empty() && global.config.is_some() => {
+                    with_config(&global, async |c| {
+                        month::command(&asked, &command, at, c.meters.time_zone)
+                    })
+                    .await
+                }
+                _ if !command.is_empty() => month::command(&asked, &command, at, chrono_tz::UTC),
                 (Some(addr), _) if global.config.is_some() => {
                     with_config(&global, async |c| {
                         month::listen(&asked, addr, c.meters.time_zone).await
@@ -252,7 +262,7 @@ async fn dispatch(args: Args) -> Result<u8> {
                 (None, Some(month)) => {
                     with_config(&global, async |c| month::month(c, &asked, &month).await).await
                 }
-                (None, None) => anyhow::bail!("simulate needs --listen or --month"),
+                (None, None) => anyhow::bail!("simulate needs --listen, --month or --command"),
             }
         }
         Command::Engine(_) => with_config(&global, admin::engine).await,

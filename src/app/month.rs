@@ -91,6 +91,35 @@ pub(super) async fn listen(asked: &Simulate, addr: SocketAddr, zone: Tz) -> Resu
     Ok(exit::DONE)
 }
 
+/// Answers one command of its cluster: the cloud is that of the month that holds the time.
+pub(super) fn command(
+    asked: &Simulate,
+    command: &[String],
+    at: Option<Ts>,
+    zone: Tz,
+) -> Result<u8> {
+    let scenario = match load(asked) {
+        Ok(s) => s,
+        Err(code) => return Ok(code),
+    };
+    let at = at.unwrap_or_else(|| Clock::System.now());
+    let month = Period::containing(at, zone).context("the time is outside the calendar")?;
+    let world = World::generate(&scenario, asked.seed, month.from, month.to)?;
+    let Some((program, args)) = command.split_first() else {
+        return Ok(exit::USAGE);
+    };
+    match world.answer(program, args, at) {
+        Ok(answer) => {
+            println!("{answer}");
+            Ok(exit::DONE)
+        }
+        Err(failed) => {
+            eprintln!("{}", failed.why);
+            Ok(failed.code)
+        }
+    }
+}
+
 /// Collects a made-up month into the store, the whole of it or the part before `--until`.
 pub(super) async fn month(mut config: Config, asked: &Simulate, month: &str) -> Result<u8> {
     let scenario = match load(asked) {

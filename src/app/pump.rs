@@ -72,6 +72,9 @@ pub(super) async fn pump(
     if let Some(samples) = source.samples() {
         metrics.samples(source.name(), samples.read, samples.unread);
     }
+    if let Some(noticed) = source.noticed() {
+        metrics.gateways(source.name(), noticed.restarts, noticed.trims);
+    }
     for found in source.probed() {
         metrics.probe(source.name(), &found.probe, found.good, found.took);
     }

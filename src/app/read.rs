@@ -94,6 +94,9 @@ pub(super) async fn usage(
     } else {
         let computed = usage::compute(&asked.store, &asked.rules, &period, asked.as_of).await?;
         asked.store.close().await?;
+        for unmarked in &computed.unmarked {
+            eprintln!("plimsoll: {unmarked}");
+        }
         let mut usage = computed.usage;
         if let Some(t) = tenant {
             let known = usage.rows.iter().map(|r| r.tenant.as_str()).collect();
@@ -289,8 +292,11 @@ pub(super) fn tell_unpriced(so: &str, month: &str, unpriced: &[rating::Unpriced]
     }
 }
 
-/// Says what nobody owns, and why.
+/// Says what nobody owns, and why; and what may be billed twice.
 pub(super) fn tell_unattributed(computed: &usage::Computed) {
+    for unmarked in &computed.unmarked {
+        eprintln!("plimsoll: {unmarked}");
+    }
     for ((source, _), reasons) in &computed.unattributed {
         for reason in reasons {
             eprintln!("plimsoll: unattributed in {source}: {reason}");

@@ -5,7 +5,11 @@
 
 mod rules;
 
-use crate::domain::{Known, Owner, OwnerSpan, Span, Tenancy, Ts, fact::attr::UID, tenancy::attr};
+use crate::domain::{
+    Known, Owner, OwnerSpan, Span, Tenancy, Ts,
+    fact::attr::UID,
+    tenancy::{Platform, attr},
+};
 use rules::Compiled;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +20,7 @@ pub use rules::BadTenancy;
 pub struct Attribution {
     rules: Vec<Compiled>,
     contracts: BTreeMap<String, String>,
+    platforms: Vec<Platform>,
 }
 
 /// A scope as it is at one moment.
@@ -103,7 +108,14 @@ impl Attribution {
         Ok(Self {
             rules,
             contracts: tenancy.contracts.clone(),
+            platforms: tenancy.platforms.clone(),
         })
+    }
+
+    /// The clusters whose nodes are shared out.
+    #[must_use]
+    pub fn platforms(&self) -> &[Platform] {
+        &self.platforms
     }
 
     /// Who has a contract, where something names it itself.
@@ -186,7 +198,20 @@ impl Attribution {
         cuts.into_iter().collect()
     }
 
+    fn is_platform(&self, scope: &Scope<'_>) -> bool {
+        let of = |p: &&Platform| p.cloud.as_deref().is_none_or(|c| c == scope.cloud);
+        let mut all = self.platforms.iter().filter(of).peekable();
+        if all.peek().is_none() || scope.is_namespace() {
+            return false;
+        }
+        let names = scope.names();
+        all.any(|p| p.projects.iter().any(|named| names.contains(named)))
+    }
+
     fn owner(&self, scope: &Scope<'_>, at: Ts) -> Owner {
+        if self.is_platform(scope) {
+            return Owner::Platform;
+        }
         let decided = self.rules.iter().find_map(|rule| {
             let answers = rule.answers(scope, at, &self.contracts);
             (!answers.is_empty()).then(|| rule.decide(scope, &answers, &self.contracts))

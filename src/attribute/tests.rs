@@ -1,5 +1,7 @@
 //! Tests of attribution.
 
+mod platforms;
+
 use super::*;
 use crate::domain::tenancy::{Listed, Mark, Meaning, Rule};
 use proptest::prelude::*;
@@ -71,6 +73,7 @@ fn owners(rules: Vec<Rule>, table: &[(&str, &str)], spans: &[Span]) -> Vec<Strin
     let tenancy = Tenancy {
         rules,
         contracts: contracts(table),
+        platforms: Vec::new(),
     };
     let found = Attribution::new(&tenancy)
         .unwrap()
@@ -84,6 +87,7 @@ fn owners(rules: Vec<Rule>, table: &[(&str, &str)], spans: &[Span]) -> Vec<Strin
         Owner::Unattributed { reason } => {
             format!("{}..{} ! {reason}", s.start.second(), s.end.second())
         }
+        Owner::Platform => panic!("no platform is marked"),
     };
     found.iter().map(show).collect()
 }
@@ -186,7 +190,7 @@ fn rules_that_cannot_be_applied_are_refused_by_number() {
     let refused = |rule: Rule| {
         Attribution::new(&Tenancy {
             rules: vec![tag(), rule],
-            contracts: BTreeMap::new(),
+            ..Tenancy::default()
         })
         .unwrap_err()
         .to_string()
@@ -328,6 +332,7 @@ fn any_tenancy() -> impl Strategy<Value = Tenancy> {
     (prop::collection::vec(rule, 0..4), table).prop_map(|(rules, table)| Tenancy {
         rules,
         contracts: contracts(&table),
+        platforms: Vec::new(),
     })
 }
 
@@ -412,7 +417,7 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
     ];
     let rules = Attribution::new(&Tenancy {
         rules,
-        contracts: BTreeMap::new(),
+        ..Tenancy::default()
     })
     .unwrap();
     let owner = |span: &Span| {
@@ -421,6 +426,7 @@ fn namespaces_find_their_owners_by_labels_annotations_and_names() {
         match &owners[0].owner {
             Owner::Tenant { tenant, contract } => format!("{tenant} {contract}"),
             Owner::Unattributed { reason } => format!("! {reason}"),
+            Owner::Platform => panic!("no platform is marked"),
         }
     };
     assert_eq!(

@@ -315,7 +315,8 @@ pub enum Command {
     #[command(
         group(clap::ArgGroup::new("where").required(true)),
         after_help = "Examples:\n  plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --listen 127.0.0.1:9470\n  \
-        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json"
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --month 2026-10 --truth truth.json\n  \
+        plimsoll simulate --scenario deploy/scenarios/small.yaml --seed 1 --command rbd ls --long --pool=volumes"
     )]
     Simulate {
         /// Scenario (YAML).
@@ -330,8 +331,14 @@ pub enum Command {
         /// Collect a whole made-up month into the store, by the same path as a real cloud's.
         #[arg(long, value_name = "YYYY-MM", group = "where")]
         month: Option<String>,
+        /// Answer one command as `ceph` or `rbd` of its cluster would: all that follows is the command. For `command` and `rbd_command` of a source of kind ceph.
+        #[arg(long, value_name = "COMMAND", group = "where", num_args = 1.., allow_hyphen_values = true)]
+        command: Vec<String>,
+        /// With --command: at this time. Default: now.
+        #[arg(long, value_name = "TIME", value_parser = until, requires = "command")]
+        at: Option<Ts>,
         /// With --month: only so far, `now` or a time; for a month that still goes on.
-        #[arg(long, value_name = "TIME", value_parser = until, conflicts_with = "listen")]
+        #[arg(long, value_name = "TIME", value_parser = until, conflicts_with_all = ["listen", "command"])]
         until: Option<Ts>,
         /// Write the truth (events, usage) here as JSON.
         #[arg(long, value_name = "FILE")]

@@ -1,18 +1,22 @@
 //! `plimsoll explain`: from a usage line to spans, facts, passes and the raw objects behind them.
 
-use super::{args::TextFormat, bill::Shown};
+mod charge;
+
+pub use charge::{print_charge, print_line};
+
+use super::args::TextFormat;
 use crate::{
     domain::{
-        Charge, Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
-        bill::{Bill, Line},
+        Pass, Period, ResourceKey, Span, StoredFact, Timeline, Ts, UsageRow, Value,
         fact::kind,
-        money::{exact_text, units_to_text},
         usage::{Basis, Piece, UsageRowJson, readable},
     },
-    fold::{self, measure},
-    periods::usage::{self, Rules, UsageError},
-    rating,
-    store::{Decision, FactQuery, Store},
+    fold::{self, measure, nodes::Day},
+    periods::{
+        beneath::{self, Beneath},
+        usage::{self, Rules, Seen, UsageError},
+    },
+    store::{FactQuery, Store},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +32,9 @@ pub struct Explanation {
     watermark: Option<Ts>,
     row: UsageRow,
     pieces: Vec<Piece>,
+    /// Of a share of a node.
+    days: Vec<Day>,
+    beneath: Vec<Beneath>,
     timeline: Timeline,
     facts: Vec<StoredFact>,
     passes: Vec<Pass>,
@@ -46,9 +53,18 @@ pub async fn find(
     as_of: Ts,
 ) -> Result<Option<Explanation>, UsageError> {
     for month in months {
-        let computed = usage::compute(store, rules, month, as_of).await?;
+        let mut days = Vec::new();
+        let computed = usage::compute_each(store, rules, month, as_of, |seen| match seen {
+            Seen::Share(row, of) if row.id == id => days = of.to_vec(),
+            _ => {}
+        })
+        .await?;
         if let Some(row) = computed.usage.rows.into_iter().find(|r| r.id == id) {
-            return gather(store, rules, *month, as_of, row).await.map(Some);
+            let explanation = gather(store, rules, *month, as_of, row).await?;
+            return Ok(Some(Explanation {
+                days,
+                ..explanation
+            }));
         }
     }
     Ok(None)
@@ -106,6 +122,7 @@ async fn gather(
             raws.insert(hash.to_owned(), body);
         }
     }
+    let beneath = beneath::beneath(store, &scopes, as_of, &timeline).await?;
     let list = (row.source.to_string(), kind::list_of(&row.kind).to_owned());
     let watermark = store.watermarks(as_of).await?.get(&list).copied();
     Ok(Explanation {
@@ -114,6 +131,8 @@ async fn gather(
         watermark,
         row,
         pieces,
+        days: Vec::new(),
+        beneath,
         timeline,
         facts,
         passes,
@@ -187,6 +206,10 @@ fn json_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
         "watermark": e.watermark.map(|t| t.to_string()),
         "row": UsageRowJson::from(&e.row),
         "pieces": pieces,
+        "days": e.days.iter().map(|d| json!({
+            "start": Ts::from_second(d.start).to_string(), "quantity": d.quantity.to_string(), "observed_s": d.observed_s, "expected_s": d.expected_s,
+        })).collect::<Vec<_>>(),
+        "stands_on": e.beneath,
         "spans": spans,
         "facts": facts,
         "passes": e.passes,
@@ -231,6 +254,29 @@ fn text_form(e: &Explanation, raw: bool, out: &mut impl Write) -> io::Result<()>
     writeln!(out, "\nWhat counts (clipped to the month)")?;
     for p in &e.pieces {
         counted(p, e, out)?;
+    }
+    for d in &e.days {
+        let day = Ts::from_second(d.start);
+        let (quantity, observed_s, expected_s) = (d.quantity, d.observed_s, d.expected_s);
+        writeln!(
+            out,
+            "  from {day}, that day: {quantity}; observed {observed_s} s of {expected_s} s"
+        )?;
+    }
+    if !e.beneath.is_empty() {
+        writeln!(out, "\nStands on")?;
+    }
+    for b in &e.beneath {
+        let kind = b.kind.replace('_', " ");
+        write!(out, "  {kind} {} ({}) of {}", b.name, b.resource, b.source)?;
+        if !b.tenant.is_empty() {
+            write!(
+                out,
+                ", scope {} ({}), tenant {}",
+                b.scope_name, b.scope, b.tenant
+            )?;
+        }
+        writeln!(out)?;
     }
     writeln!(out, "\nSpans")?;
     for (aspect, spans) in &e.timeline.aspects {
@@ -341,128 +387,4 @@ fn said(value: &Value) -> String {
         Value::Unknown => "(changed)".to_owned(),
         Value::Gone => "(gone)".to_owned(),
     }
-}
-
-/// Prints what a line of a bill is made of: its price, its arithmetic, and the usage rows behind it.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn print_line(
-    shown: &Shown<'_>,
-    bill: &Bill,
-    line: &Line,
-    format: TextFormat,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let rows = line
-        .rows
-        .all()
-        .iter()
-        .map(|i| &shown.metered.usage.rows[*i]);
-    let json = super::bill::line_json(shown, bill, line);
-    let exact = exact_text(&line.exact.to_rational());
-    let book = shown.book;
-    let item = &book.items[line.item];
-    if format == TextFormat::Json {
-        let rows: Vec<UsageRowJson<'_>> = rows.map(UsageRowJson::from).collect();
-        let doc = json!({
-            "month": shown.period.to_string(), "as_of": shown.metered.usage.as_of.to_string(), "book": book.name, "book_sha256": book.hash,
-            "tenant": bill.tenant, "contract": bill.contract, "line": json, "exact_amount": exact, "usage": rows,
-        });
-        serde_json::to_writer_pretty(&mut *out, &doc)?;
-        return writeln!(out);
-    }
-    let (quantity, unit) = rating::quantity_text(line, book, shown.metered);
-    writeln!(out, "{} in {}: {}", item.sku, shown.period, item.name)?;
-    writeln!(out, "  tenant {} · contract {}", bill.tenant, bill.contract)?;
-    writeln!(out, "  price book {} (sha256 {})", book.name, book.hash)?;
-    writeln!(out, "  {} .. {}", line.from, line.to)?;
-    let price = rating::unit_price(line, book);
-    writeln!(out, "  {quantity} {unit} at {price} = {exact}")?;
-    let amount = units_to_text(line.amount, book.decimals);
-    writeln!(
-        out,
-        "  rounded to {} decimals: {amount} {}",
-        book.decimals, book.currency
-    )?;
-    writeln!(out, "\nUsage rows (plimsoll explain ID)")?;
-    for r in rows {
-        let (q, unit) = readable(r.quantity, &r.unit);
-        let dimensions: Vec<String> = r
-            .dimensions
-            .iter()
-            .map(|(k, v)| format!("{k}={v}"))
-            .collect();
-        writeln!(
-            out,
-            "  {}  {} {} ({}) {}  {q} {unit}",
-            r.id,
-            r.meter,
-            r.resource,
-            r.resource_name,
-            dimensions.join(" ")
-        )?;
-    }
-    if line.rows.all().is_empty() {
-        writeln!(out, "  none: it is charged by time, or of other lines")?;
-    }
-    Ok(())
-}
-
-/// Prints a line that no price made: a rounding, a credit; or one that was kept, with what a person decided and the month whose bill has it.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn print_charge(
-    c: &Charge,
-    decided: Option<(&Decision, Option<&str>)>,
-    format: TextFormat,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let amount = units_to_text(c.amount, c.decimals);
-    if format == TextFormat::Json {
-        let decision = decided.map(|(d, billed_in)| {
-            json!({"approved": d.approved, "who": d.who, "reason": d.reason, "billed_in": billed_in})
-        });
-        let doc = json!({
-            "month": c.month, "id": c.id, "class": c.class.as_str(), "corrects": c.corrects, "tenant": c.tenant, "contract": c.contract, "sku": c.sku,
-            "name": c.name, "quantity": c.quantity.to_string(), "unit": c.unit, "unit_price": c.price, "exact_amount": exact_text(&c.exact),
-            "amount": amount, "currency": c.currency, "decision": decision,
-        });
-        serde_json::to_writer_pretty(&mut *out, &doc)?;
-        return writeln!(out);
-    }
-    writeln!(out, "{} in {}: {}", c.sku, c.month, c.name)?;
-    writeln!(out, "  tenant {} · contract {}", c.tenant, c.contract)?;
-    if !c.resource.is_empty() {
-        writeln!(
-            out,
-            "  {} {} ({}) of {}",
-            c.kind, c.resource, c.resource_name, c.source
-        )?;
-    }
-    writeln!(out, "  {} .. {}", c.from, c.to)?;
-    if !c.price.is_empty() {
-        writeln!(out, "  {}", c.price)?;
-    }
-    let exact = exact_text(&c.exact);
-    writeln!(out, "  {amount} {} ({exact} before rounding)", c.currency)?;
-    if !c.corrects.is_empty() {
-        let (line, month) = (&c.corrects, &c.month);
-        writeln!(
-            out,
-            "  corrects line {line}: plimsoll explain {line} --month {month}"
-        )?;
-    }
-    if let Some((d, billed_in)) = decided {
-        let word = if d.approved { "approved" } else { "declined" };
-        let reason = if d.reason.is_empty() { "" } else { ": " };
-        writeln!(out, "  {word} by {}{reason}{}", d.who, d.reason)?;
-        writeln!(
-            out,
-            "  billed in {}",
-            billed_in.unwrap_or("no closed month yet")
-        )?;
-    }
-    Ok(())
 }

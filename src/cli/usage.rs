@@ -58,6 +58,9 @@ pub fn table(summary: &Summary, tenant: Option<&str>, out: &mut impl Write) -> i
     if tenant.is_some_and(|t| t != UNATTRIBUTED) {
         return Ok(());
     }
+    for unmarked in &summary.unmarked {
+        writeln!(out, "\n{unmarked}")?;
+    }
     if summary.unattributed.values().any(|r| !r.is_empty()) {
         writeln!(out)?;
     }

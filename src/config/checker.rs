@@ -4,7 +4,7 @@ use super::{
     leaf::{Bytes, Seconds},
     problem::{Path, Problem, Severity},
     raw::{Part, SecretRef},
-    types::Secret,
+    types::{Secret, secret_in},
     yaml::Node,
 };
 use std::{
@@ -128,10 +128,7 @@ impl Checker<'_> {
     /// The secret that a file holds.
     pub(super) fn secret_file(&mut self, path: &Path, file: &FilePath) -> Option<Secret> {
         let text = self.text_file(path, file, SECRET_MAX)?;
-        let secret = text
-            .strip_suffix('\n')
-            .map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
-        if secret.is_empty() {
+        if secret_in(&text).is_empty() {
             self.error(
                 path,
                 format!("{} is empty", file.display()),
@@ -146,7 +143,7 @@ impl Checker<'_> {
                 format!("chmod o= {}", file.display()),
             );
         }
-        Some(Secret::new(secret))
+        Some(Secret::of_file(&text, file))
     }
 
     /// The CA bundle that a key names, once it is known to hold a certificate.

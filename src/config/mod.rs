@@ -36,7 +36,7 @@ pub use types::{
     Account, Alertmanager, Alertmanagers, Ca, Ceph, Config, Credentials, Delivery, Http, HttpLogin,
     KubeletPage, Kubelets, Kubernetes, MeterRules, Metering, Metric, MetricOwner, MetricsFrom,
     MetricsServer, Notifications, OpenStack, Probe, ProbeOf, ProbedService, Probes, Prometheus,
-    Rgw, Secret, SeriesOf, Slos, Source, Store, StoreAt, Target,
+    Rgw, Secret, SecretGone, SeriesOf, Slos, Source, Store, StoreAt, Target,
 };
 
 pub use yaml::plain as plain_yaml;
@@ -142,6 +142,12 @@ fn sections(
         .filter_map(|s| s.0.as_ref())
         .map(|s| s.name().to_owned())
         .collect();
+    let is_cluster = |s: &&raw::Source| matches!(s, raw::Source::Kubernetes(_));
+    let all = raw.sources.iter().filter_map(|s| s.0.as_ref());
+    let clusters: BTreeSet<String> = all
+        .filter(is_cluster)
+        .map(|s| s.name().to_owned())
+        .collect();
     let meters = c
         .part(raw.meters, &top.key("meters"))
         .map(|m| sections::meters(c, m));
@@ -153,7 +159,7 @@ fn sections(
     let zone = meters.as_ref().map_or(chrono_tz::UTC, |m| m.time_zone);
     let tenancy = c
         .part(raw.tenancy, &top.key("tenancy"))
-        .map(|t| tenancy::tenancy(c, t, &names, zone));
+        .map(|t| tenancy::tenancy(c, t, &names, &clusters, zone));
     let prices = raw
         .prices
         .and_then(|p| c.part(p, &top.key("prices")))
@@ -162,6 +168,9 @@ fn sections(
             let contracts = tenancy.as_ref().map_or(&none, |t| &t.contracts);
             sections::prices(c, &p, zone, contracts)
         });
+    if let Some(meters) = &meters {
+        sections::billed(c, meters, prices.as_ref(), &sources);
+    }
     let http = c
         .part(raw.http, &top.key("http"))
         .map(|h| sections::http(c, &h));

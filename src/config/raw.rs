@@ -19,7 +19,7 @@ pub(super) use delivery::{
     Lines as ProfileLines, RawColumn, RawProfile,
 };
 pub(super) use kubernetes::{KubeletPage, Kubelets, Kubernetes};
-pub(super) use meters::{Declared, MeterKind, Meters, States};
+pub(super) use meters::{Bills, Declared, MeterKind, Meters, States};
 pub(super) use notifications::Notifications;
 pub(super) use openstack::{ApplicationCredential, OpenStack};
 pub(super) use probes::{
@@ -27,7 +27,7 @@ pub(super) use probes::{
 };
 pub(super) use prometheus::{Metric, Prometheus, Server as MetricsServer, Target};
 pub(super) use rgw::Rgw;
-pub(super) use tenancy::{Listed, Rule, Tenancy};
+pub(super) use tenancy::{Idle, Listed, Platform, Rule, Tenancy};
 
 use super::leaf::{Bytes, EnvName, Listen, Moment, Seconds, WebUrl, Zone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};

@@ -6,13 +6,13 @@ use super::{
     credits,
     problem::Path,
     raw,
-    types::{Http, Metering, Store, StoreAt},
+    types::{Http, Metering, Source, Store, StoreAt},
     yaml,
 };
 use crate::domain::{
     Meter, Meters, PriceBook,
     fact::kind,
-    meter::{BadMeters, Counts, Kind},
+    meter::{BadMeters, Bills, Counts, Kind},
 };
 use chrono_tz::Tz;
 use std::{
@@ -120,10 +120,31 @@ pub(super) fn meters(c: &mut Checker<'_>, raw: raw::Meters) -> Metering {
         }
         exceptions.extend(one);
     }
+    let mut billed = BTreeMap::new();
+    for (meter, by) in raw.billed {
+        let by = match by {
+            raw::Bills::Request => Bills::Request,
+            raw::Bills::Usage => Bills::Usage,
+            raw::Bills::Greater => Bills::Greater,
+        };
+        let one = BTreeMap::from([(meter, by)]);
+        let shipped = Meters::shipped("existence", &BTreeMap::new());
+        if let Err(e) = shipped.and_then(|m| m.billed(&one)) {
+            let path = path.key("billed");
+            let path = one.keys().fold(path, |path, meter| path.key(meter));
+            c.error(
+                &path,
+                e.to_string(),
+                "known are k8s.cpu.billed and k8s.memory.billed",
+            );
+        }
+        billed.extend(one);
+    }
     Metering {
         time_zone: raw.time_zone.0,
         preset: raw.preset,
         exceptions,
+        billed,
         declared: declared(c, raw.declared, &path.key("declared")),
     }
 }
@@ -152,6 +173,7 @@ fn declared(c: &mut Checker<'_>, raw: Vec<raw::Part<raw::Declared>>, path: &Path
             },
             dimensions: raw.dimensions.into_iter().map(|d| d.0).collect(),
             read: false,
+            billed: None,
             states: BTreeSet::new(),
         };
         if all.iter().any(|m| m.name == meter.name) {
@@ -207,6 +229,47 @@ pub(super) fn prices(
         }
     }
     book
+}
+
+/// Warns of what is priced or billed and that nothing can come of.
+pub(super) fn billed(
+    c: &mut Checker<'_>,
+    metering: &Metering,
+    prices: Option<&PriceBook>,
+    sources: &[Source],
+) {
+    let top = Path::default();
+    let is_choice = |m: &str| m.starts_with("k8s.") && m.ends_with(".billed");
+    let priced = prices.into_iter().flat_map(PriceBook::prices);
+    let mut uncounted: BTreeSet<&str> = priced.flat_map(|(_, p)| p.of.meters()).collect();
+    uncounted.retain(|m| is_choice(m) && !metering.billed.contains_key(*m));
+    for meter in uncounted {
+        c.warn(
+            &top.key("prices").key("book"),
+            format!("prices `{meter}`, which is not counted"),
+            format!("say by what it is billed: meters: {{billed: {{{meter}: greater}}}}"),
+        );
+    }
+    let used = metering
+        .billed
+        .iter()
+        .find(|(_, by)| **by != Bills::Request);
+    let clusters = || {
+        sources.iter().filter_map(|s| match s {
+            Source::Kubernetes(k) => Some(k),
+            _ => None,
+        })
+    };
+    if let Some((meter, _)) = used
+        && clusters().next().is_some()
+        && clusters().all(|k| k.kubelets.is_none())
+    {
+        c.warn(
+            &top.key("meters").key("billed").key(meter),
+            "needs what pods use, and no kubelets are read",
+            "give the clusters `kubelets: {}`",
+        );
+    }
 }
 
 /// Judges where the program listens.

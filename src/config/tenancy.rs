@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     Tenancy, Ts,
-    tenancy::{Listed, Mark, Meaning, Rule, attr::KEPT_ANNOTATIONS},
+    tenancy::{Idle, Listed, Mark, Meaning, Platform, Rule, attr::KEPT_ANNOTATIONS},
 };
 use chrono_tz::Tz;
 use regex::Regex;
@@ -22,11 +22,12 @@ struct Context<'a> {
     zone: Tz,
 }
 
-/// Judges all rules. `sources` are the names of all sources, `zone` the provider's.
+/// Judges all rules. `sources` are the names of all sources, `clusters` of those of the kind kubernetes; `zone` is the provider's.
 pub(super) fn tenancy(
     c: &mut Checker<'_>,
     raw: raw::Tenancy,
     sources: &BTreeSet<String>,
+    clusters: &BTreeSet<String>,
     zone: Tz,
 ) -> Tenancy {
     let path = Path::default().key("tenancy").key("rules");
@@ -49,10 +50,76 @@ pub(super) fn tenancy(
             rules.push(rule(c, raw, &context, &path));
         }
     }
+    let path = Path::default().key("tenancy").key("platforms");
+    let mut platforms: Vec<Platform> = Vec::new();
+    for (i, part) in raw.platforms.into_iter().enumerate() {
+        let path = path.index(i);
+        if let Some(raw) = c.part(part, &path) {
+            let again = platforms.iter().any(|p| p.cluster == raw.cluster);
+            platforms.push(platform(c, raw, again, (sources, clusters), &path));
+        }
+    }
     Tenancy {
         rules,
         contracts: raw.contracts,
+        platforms,
     }
+}
+
+/// What a cluster stands on.
+fn platform(
+    c: &mut Checker<'_>,
+    raw: raw::Platform,
+    again: bool,
+    (sources, clusters): (&BTreeSet<String>, &BTreeSet<String>),
+    path: &Path,
+) -> Platform {
+    if again {
+        c.error(
+            &path.key("cluster"),
+            format!("`{}` has an entry already", raw.cluster),
+            "name all its projects in one",
+        );
+    }
+    if !clusters.contains(&raw.cluster) {
+        let hint = unknown_hint(&raw.cluster, clusters.iter().map(String::as_str));
+        c.error(
+            &path.key("cluster"),
+            format!(
+                "there is no source `{}` of the kind kubernetes",
+                raw.cluster
+            ),
+            hint,
+        );
+    }
+    if let Some(source) = raw.source.as_ref().filter(|s| !sources.contains(*s)) {
+        no_source(c, source, sources, path);
+    }
+    if raw.projects.is_empty() {
+        c.warn(
+            &path.key("projects"),
+            "is empty, so what the cluster stands on is billed as if it stood for itself",
+            "name the projects of its nodes and volumes, by id or `domain name/project name`",
+        );
+    }
+    Platform {
+        cluster: raw.cluster,
+        projects: raw.projects,
+        cloud: raw.source,
+        idle: match raw.idle {
+            raw::Idle::Provider => Idle::Provider,
+            raw::Idle::ByRequest => Idle::ByRequest,
+        },
+    }
+}
+
+fn no_source(c: &mut Checker<'_>, source: &str, sources: &BTreeSet<String>, path: &Path) {
+    let hint = unknown_hint(source, sources.iter().map(String::as_str));
+    c.error(
+        &path.key("source"),
+        format!("there is no source `{source}`"),
+        hint,
+    );
 }
 
 fn rule(c: &mut Checker<'_>, raw: raw::Rule, context: &Context<'_>, path: &Path) -> Rule {
@@ -256,12 +323,7 @@ fn listed(c: &mut Checker<'_>, raw: raw::Listed, context: &Context<'_>, path: &P
         .as_ref()
         .filter(|s| !context.sources.contains(*s))
     {
-        let hint = unknown_hint(source, context.sources.iter().map(String::as_str));
-        c.error(
-            &path.key("source"),
-            format!("there is no source `{source}`"),
-            hint,
-        );
+        no_source(c, source, context.sources, path);
     }
     let mut time = |key: &str, moment: Option<Moment>| -> Option<Ts> {
         let moment = moment?;

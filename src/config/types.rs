@@ -21,7 +21,7 @@ pub use rgw::Rgw;
 use super::Problem;
 use crate::domain::{
     Meter, Meters, PriceBook, Tenancy,
-    meter::{BadMeters, Counts},
+    meter::{BadMeters, Bills, Counts},
     money::Rational,
     profile::Profile,
 };
@@ -29,7 +29,13 @@ use crate::slo::{Exclusion, Slo};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use url::Url;
 
 /// The whole configuration, validated.
@@ -203,6 +209,8 @@ pub struct Metering {
     pub preset: String,
     /// By meter.
     pub exceptions: BTreeMap<String, Counts>,
+    /// What is billed by meters that have the choice.
+    pub billed: BTreeMap<String, Bills>,
     /// Meters of the provider's own.
     pub declared: Vec<Meter>,
 }
@@ -216,20 +224,71 @@ pub struct Http {
 
 /// A secret that no format string can print.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    value: String,
+    /// Where it stands.
+    file: Option<PathBuf>,
+}
+
+/// A secret's file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the secret's file {} {why}; is it still mounted, and may we read it?", file.display())]
+pub struct SecretGone {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 impl Secret {
     /// Wraps it.
     #[must_use]
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+        Self {
+            value: secret.into(),
+            file: None,
+        }
     }
 
-    /// Hands it out, to be sent to the one it is for.
+    /// What a file holds.
+    pub(super) fn of_file(text: &str, file: &Path) -> Self {
+        Self {
+            value: secret_in(text).to_owned(),
+            file: Some(file.to_owned()),
+        }
+    }
+
+    /// Hands it out as it was when the configuration was read, to be sent to the one it is for.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.value
     }
+
+    /// Hands it out as it is now: a file is read anew, so that whoever rotates it need not tell us.
+    ///
+    /// # Errors
+    /// [`SecretGone`] where the file cannot be read any more, or is empty.
+    pub async fn current(&self) -> Result<Cow<'_, str>, SecretGone> {
+        let Some(file) = &self.file else {
+            return Ok(Cow::Borrowed(&self.value));
+        };
+        let gone = |why: String| SecretGone {
+            file: file.clone(),
+            why,
+        };
+        let text = tokio::fs::read_to_string(file).await;
+        let text = text.map_err(|e| gone(format!("cannot be read: {e}")))?;
+        match secret_in(&text) {
+            "" => Err(gone("is empty".to_owned())),
+            secret => Ok(Cow::Owned(secret.to_owned())),
+        }
+    }
+}
+
+/// The secret in a file's text: a newline at its end does not count.
+pub(super) fn secret_in(text: &str) -> &str {
+    text.strip_suffix('\n')
+        .map_or(text, |t| t.strip_suffix('\r').unwrap_or(t))
 }
 
 impl fmt::Debug for Secret {
@@ -257,7 +316,8 @@ impl Config {
             &self.meters.preset,
             &self.meters.exceptions,
             &self.meters.declared,
-        )
+        )?
+        .billed(&self.meters.billed)
     }
 
     /// What decides usage besides facts, as (kind, text) to be stored by hash: `tenancy` (JSON of [`Tenancy`]), `meters` (JSON of

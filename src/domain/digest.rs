@@ -47,6 +47,13 @@ impl Fields {
         u64::from_be_bytes([d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]])
     }
 
+    /// The first sixteen bytes: what may stand for the fields where they would take too much room.
+    #[must_use]
+    pub fn long(self) -> u128 {
+        let d = self.0.finalize();
+        d[..16].iter().fold(0, |n, b| n << 8 | u128::from(*b))
+    }
+
     /// The first sixteen bytes in hex: an id that can stand alone.
     #[must_use]
     pub fn id(self) -> String {

@@ -14,11 +14,97 @@ pub struct Sighted {
     pub seen: Ts,
 }
 
+/// The latest sighting of each aspect.
+///
+/// # Memory usage
+/// That of the few sightings a resource has: a map has room for eleven from the first one on, and there may be a hundred thousand resources.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sightings(Vec<(Aspect, Sighted)>);
+
+impl Sightings {
+    fn place(&self, aspect: Aspect) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&aspect, |(a, _)| *a)
+    }
+
+    /// That of an aspect.
+    #[must_use]
+    pub fn get(&self, aspect: &Aspect) -> Option<&Sighted> {
+        self.place(*aspect).ok().map(|i| &self.0[i].1)
+    }
+
+    /// True where that of an aspect is known.
+    #[must_use]
+    pub fn contains_key(&self, aspect: &Aspect) -> bool {
+        self.place(*aspect).is_ok()
+    }
+
+    /// Takes the place of what was known of an aspect.
+    pub fn insert(&mut self, aspect: Aspect, sighted: Sighted) {
+        match self.place(aspect) {
+            Ok(i) => self.0[i].1 = sighted,
+            Err(i) => {
+                self.0.reserve_exact(1);
+                self.0.insert(i, (aspect, sighted));
+            }
+        }
+    }
+
+    /// All of them, by aspect.
+    pub fn iter(&self) -> impl Iterator<Item = (&Aspect, &Sighted)> {
+        self.0.iter().map(|(aspect, sighted)| (aspect, sighted))
+    }
+
+    /// All of them, without their aspects.
+    pub fn values(&self) -> impl Iterator<Item = &Sighted> {
+        self.0.iter().map(|(_, sighted)| sighted)
+    }
+
+    /// True where nothing was sighted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Extend<(Aspect, Sighted)> for Sightings {
+    fn extend<I: IntoIterator<Item = (Aspect, Sighted)>>(&mut self, more: I) {
+        for (aspect, sighted) in more {
+            self.insert(aspect, sighted);
+        }
+    }
+}
+
+impl FromIterator<(Aspect, Sighted)> for Sightings {
+    fn from_iter<I: IntoIterator<Item = (Aspect, Sighted)>>(all: I) -> Self {
+        let mut sightings = Self::default();
+        sightings.extend(all);
+        sightings
+    }
+}
+
+impl<const N: usize> From<[(Aspect, Sighted); N]> for Sightings {
+    fn from(all: [(Aspect, Sighted); N]) -> Self {
+        all.into_iter().collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a Sightings {
+    type Item = (&'a Aspect, &'a Sighted);
+    type IntoIter = std::iter::Map<
+        std::slice::Iter<'a, (Aspect, Sighted)>,
+        fn(&'a (Aspect, Sighted)) -> (&'a Aspect, &'a Sighted),
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(aspect, sighted)| (aspect, sighted))
+    }
+}
+
 /// One resource that is, as far as is known, still there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remembered {
     /// The latest sighting of each aspect.
-    pub sighted: BTreeMap<Aspect, Sighted>,
+    pub sighted: Sightings,
 }
 
 /// All that is remembered of one cloud. It decides only what need not be written again and what is missing; never what is true.

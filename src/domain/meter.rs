@@ -64,9 +64,35 @@ pub struct Meter {
     /// True where readings alone tell it, whatever state the resource is in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
+    /// Of a meter that counts what is requested, what is used, or the greater of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Billed>,
     /// States that count, filled from the preset or the configuration.
     #[serde(default)]
     pub states: BTreeSet<String>,
+}
+
+/// A meter's second source, and which of them counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billed {
+    /// The meter of what is used.
+    pub usage: String,
+    /// Which counts; absent: the meter is not counted at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Bills>,
+}
+
+/// Which of two quantities is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bills {
+    /// What is requested.
+    Request,
+    /// What is used.
+    Usage,
+    /// In each hour of UTC the greater of both.
+    Greater,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,6 +154,11 @@ pub enum BadMeters {
     /// A declaration of a name that is taken.
     #[error("the meter `{0}` ships with plimsoll already: give yours another name")]
     Taken(String),
+    /// A choice for a meter that has none.
+    #[error(
+        "there is no meter `{0}` that can be billed by request, by usage, or by the greater of both"
+    )]
+    Choice(String),
     /// An override for a meter nobody declared, or that counts in any state.
     #[error("there is no meter `{0}` that counts by states")]
     Meter(String),
@@ -193,6 +224,21 @@ impl Meters {
             by_name.insert(meter.name.clone(), meter.clone());
         }
         Ok(Self { by_name })
+    }
+
+    /// The same, with what is billed by meters that have the choice.
+    ///
+    /// # Errors
+    /// [`BadMeters::Choice`] for another meter.
+    pub fn billed(mut self, by: &BTreeMap<String, Bills>) -> Result<Self, BadMeters> {
+        for (name, by) in by {
+            let meter = self.by_name.get_mut(name);
+            match meter.and_then(|m| m.billed.as_mut()) {
+                Some(billed) => billed.by = Some(*by),
+                None => return Err(BadMeters::Choice(name.clone())),
+            }
+        }
+        Ok(self)
     }
 
     /// Every state that what a shipped meter counts can be in; empty for a meter that is not shipped.

@@ -15,6 +15,8 @@ pub enum Owner {
         /// The terms.
         contract: String,
     },
+    /// Nobody: a platform is made of it, and whoever uses the platform pays for their part of that.
+    Platform,
     /// Nobody yet; a person has to resolve it. The usage is kept and shown.
     Unattributed {
         /// Why, in words, with the rule and the tags.
@@ -24,6 +26,14 @@ pub enum Owner {
 
 /// The word shown as tenant where nobody owns it.
 pub const UNATTRIBUTED: &str = "unattributed";
+/// The word shown as tenant, with an empty contract, of what a platform is made of: it is measured, and never on a bill.
+pub const PLATFORM: &str = "platform";
+
+/// True of the tenant and contract of what a platform is made of. A customer of that name has a contract.
+#[must_use]
+pub fn is_platform(tenant: &str, contract: &str) -> bool {
+    tenant == PLATFORM && contract.is_empty()
+}
 
 impl Owner {
     /// The tenant as shown: `unattributed` where there is none.
@@ -31,6 +41,7 @@ impl Owner {
     pub fn tenant(&self) -> &str {
         match self {
             Self::Tenant { tenant, .. } => tenant,
+            Self::Platform => PLATFORM,
             Self::Unattributed { .. } => UNATTRIBUTED,
         }
     }
@@ -40,7 +51,7 @@ impl Owner {
     pub fn contract(&self) -> &str {
         match self {
             Self::Tenant { contract, .. } => contract,
-            Self::Unattributed { .. } => "",
+            Self::Platform | Self::Unattributed { .. } => "",
         }
     }
 }

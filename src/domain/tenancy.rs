@@ -11,6 +11,33 @@ pub struct Tenancy {
     pub rules: Vec<Rule>,
     /// Contract -> tenant. Empty: a contract's tenant is named like the contract. Otherwise a contract that is not in it is nobody's.
     pub contracts: BTreeMap<String, String>,
+    /// What clusters stand on. It comes before all rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Platform>,
+}
+
+/// A cluster that stands on resources which are metered too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Platform {
+    /// The Kubernetes source whose nodes are shared out over its pods.
+    pub cluster: String,
+    /// Projects that are the platform's own, by id or `domain name/project name`; what is in them is on nobody's bill.
+    pub projects: Vec<String>,
+    /// Only projects of this source.
+    pub cloud: Option<String>,
+    /// Who has what no pod asks for.
+    pub idle: Idle,
+}
+
+/// Who has what of a node no pod asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idle {
+    /// The provider.
+    #[default]
+    Provider,
+    /// The pods of the node, each in proportion to what it asks for; the provider where none asks for anything.
+    ByRequest,
 }
 
 /// One rule.

@@ -1,7 +1,7 @@
 //! A month as files: one per contract (or, by a profile, one in all), and a manifest that proves them.
 //!
-//! `<month>_<contract>.csv` (or `.jsonl`, ...) for every contract, `<month>_unattributed.csv` only if there is usage that nobody owns, and
-//! `manifest.json`. The same input gives the same bytes: nothing in them tells when or where they were written. `schemas/export/README.md` tells readers
+//! `<month>_<contract>.csv` (or `.jsonl`, ...) for every contract, `<month>_unattributed.csv` only if there is usage that nobody owns,
+//! `<month>_platform.csv` only if there is usage that platforms are made of, and `manifest.json`. The same input gives the same bytes: nothing in them tells when or where they were written. `schemas/export/README.md` tells readers
 //! of the files what they need to know.
 
 mod added;

@@ -1,7 +1,10 @@
 //! Names of export files. Contracts are named by people elsewhere: no name may leave the directory, or meet another's file.
 
 use super::Payer;
-use crate::domain::{digest::Fields, ownership::UNATTRIBUTED};
+use crate::domain::{
+    digest::Fields,
+    ownership::{PLATFORM, UNATTRIBUTED, is_platform},
+};
 use std::collections::BTreeMap;
 
 /// Longest part of a contract's name that is kept; file systems allow 255 bytes for the whole.
@@ -10,7 +13,7 @@ const KEPT_MAX: usize = 100;
 /// One file name for each payer, in their order: `2026-10_CO-001.csv`.
 ///
 /// Letters, digits, `.`, `_` and `-` are kept, anything else becomes `-`. A name that this changes, that another contract here also has (upper and lower
-/// case being one, as they are on some disks), or that is `unattributed`, ends with `~` and a hash of tenant and contract. No kept name holds a `~`, so
+/// case being one, as they are on some disks), or that is `unattributed` or `platform`, ends with `~` and a hash of tenant and contract. No kept name holds a `~`, so
 /// they cannot meet.
 pub(super) fn of<'a>(
     month: &str,
@@ -28,9 +31,12 @@ pub(super) fn of<'a>(
         if tenant == UNATTRIBUTED {
             return format!("{month}_{UNATTRIBUTED}.{ending}");
         }
+        if is_platform(tenant, contract) {
+            return format!("{month}_{PLATFORM}.{ending}");
+        }
         let kept = kept(contract);
         let lower = kept.to_ascii_lowercase();
-        let alone = taken.get(&lower) == Some(&1) && lower != UNATTRIBUTED;
+        let alone = taken.get(&lower) == Some(&1) && lower != UNATTRIBUTED && lower != PLATFORM;
         if alone && !kept.is_empty() && kept == *contract {
             return format!("{month}_{kept}.{ending}");
         }

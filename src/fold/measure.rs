@@ -1,5 +1,6 @@
 //! Measures lives: which seconds count, for whom, at which level.
 
+use super::billed::{Billed, billed};
 use crate::domain::{
     Amount, Aspect, Known, Life, Meter, Meters, Owner, OwnerSpan, Span, Timeline, Ts,
     fact::amount,
@@ -16,8 +17,8 @@ pub const UNOBSERVED: &str = "unobserved";
 pub(super) struct Moment<'a> {
     pub(super) start: Ts,
     pub(super) end: Option<Ts>,
-    state: Option<&'a Known>,
-    flavor: Option<&'a Known>,
+    pub(super) state: Option<&'a Known>,
+    pub(super) flavor: Option<&'a Known>,
     zone: Option<&'a Known>,
     pub(super) scope: &'a str,
     /// The source whose scope it is, where that is another one.
@@ -67,6 +68,11 @@ pub fn pieces_of(life: &Life<'_>, meters: &Meters, scopes: &Scopes) -> Vec<Piece
     let mut dealer = Dealer::new(&life.key.cloud, scopes);
     for meter in meters.of_kind(&life.key.kind) {
         let first = out.len();
+        if let Some(how) = meter.billed.as_ref().and_then(|b| b.by) {
+            let billed = billed((meter, how), life, &moments, meters, scopes);
+            out.extend(billed.iter().map(|b| piece_of(meter, b)));
+            continue;
+        }
         for moment in &moments {
             if let Some((level, observed)) = level(meter, moment) {
                 dealer.deal(moment, |start, end, scope_name, owner| {
@@ -110,6 +116,23 @@ pub fn pieces_of(life: &Life<'_>, meters: &Meters, scopes: &Scopes) -> Vec<Piece
         }));
     }
     out
+}
+
+fn piece_of(meter: &Meter, b: &Billed<'_>) -> Piece {
+    Piece {
+        meter: meter.name.clone(),
+        unit: meter.unit.clone(),
+        tenant: b.owner.tenant().to_owned(),
+        contract: b.owner.contract().to_owned(),
+        scope: b.scope.to_owned(),
+        scope_name: b.scope_name.to_owned(),
+        dimensions: b.dimensions(meter),
+        start: b.start,
+        end: b.end,
+        level: b.level,
+        observed: b.observed,
+        basis: Basis::Held,
+    }
 }
 
 /// What a meter counted in one amount: whole, for whoever owned its scope when it began.
@@ -244,7 +267,7 @@ fn boundary_after<K>(spans: &[Span<K>], t: Ts) -> Option<Ts> {
 
 /// The level that counts, or that something should count but was not observed; `None`: this moment does not count.
 pub(super) fn level(meter: &Meter, moment: &Moment<'_>) -> Option<(i64, bool)> {
-    if meter.read {
+    if meter.read || meter.billed.is_some() {
         return None;
     }
     let Some(state) = moment.state else {

@@ -5,9 +5,11 @@
 
 mod amount;
 mod aspect;
+mod billed;
 mod check;
 mod counter;
 pub mod measure;
+pub mod nodes;
 mod reading;
 pub mod sums;
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! The exact sums of a period: what each resource used, row by row or in total, and a check that what was dealt out is what there was.
 
+use super::billed::{Billed, billed};
 use super::measure::{
     Counted, Dealer, Moment, UNOBSERVED, Window, counted, dimensions, level, moments,
 };
+use super::nodes::dimension;
 use crate::domain::{
-    Life, Meter, Meters, Owner, Shared, Sharing, Ts, UsageRow, meter::Kind, ownership::Scopes,
+    Life, Meter, Meters, Owner, Shared, Sharing, Ts, UsageRow,
+    meter::Kind,
+    ownership::{Scopes, UNATTRIBUTED},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +36,7 @@ pub struct Row<'a> {
 enum Of<'a> {
     Moment(&'a Moment<'a>),
     Amount(&'a Counted<'a>),
+    Billed(&'a Billed<'a>),
 }
 
 impl Row<'_> {
@@ -39,6 +44,7 @@ impl Row<'_> {
         match self.of {
             Of::Moment(m) => m.dimension(name),
             Of::Amount(c) => c.dimension(name),
+            Of::Billed(b) => b.dimension(name),
         }
     }
 
@@ -54,6 +60,7 @@ impl Row<'_> {
         match self.of {
             Of::Moment(m) => dimensions(self.meter, m),
             Of::Amount(c) => c.dimensions(self.meter),
+            Of::Billed(b) => b.dimensions(self.meter),
         }
     }
 
@@ -109,6 +116,10 @@ impl Ledger {
         for meter in meters.of_kind(&life.key.kind) {
             let (mut there, mut dealt) = (0_i128, 0_i128);
             let counted: Vec<Counted<'_>> = counted(life, meter, scopes).collect();
+            let how = meter.billed.as_ref().and_then(|b| b.by);
+            let chosen = how.map_or_else(Vec::new, |how| {
+                billed((meter, how), life, &moments, meters, scopes)
+            });
             let mut rows: Vec<Row<'_>> = Vec::new();
             for a in &alike {
                 let Some((level, observed)) = level(meter, a.moment) else {
@@ -163,6 +174,33 @@ impl Ledger {
                 };
                 self.join(&mut rows, row);
             }
+            for b in &chosen {
+                let observed_to = if b.observed {
+                    window.watermark
+                } else {
+                    Ts::MIN
+                };
+                let observed_s = window.seconds(b.start, b.end, observed_to);
+                let expected_s = window.seconds(b.start, b.end, window.as_of.max(window.watermark));
+                if expected_s == 0 {
+                    continue;
+                }
+                unobserved_s += window.seconds(b.start, b.end, window.watermark) - observed_s;
+                let quantity = i128::from(b.level) * i128::from(observed_s);
+                there = self.sum(there, quantity);
+                dealt = self.sum(dealt, quantity);
+                let row = Row {
+                    meter,
+                    owner: b.owner,
+                    scope: b.scope,
+                    scope_name: b.scope_name,
+                    quantity,
+                    observed_s,
+                    expected_s,
+                    of: Of::Billed(b),
+                };
+                self.join(&mut rows, row);
+            }
             rows.iter().for_each(&mut take);
             self.enter(&meter.name, there, dealt);
         }
@@ -187,7 +225,8 @@ impl Ledger {
         }
     }
 
-    fn enter(&mut self, meter: &str, there: i128, dealt: i128) {
+    /// Enters what there was of a meter's quantity, and what of it was dealt out.
+    pub fn enter(&mut self, meter: &str, there: i128, dealt: i128) {
         if !self.by_meter.contains_key(meter) {
             self.by_meter.insert(meter.to_owned(), [0; 2]);
         }
@@ -330,22 +369,30 @@ impl Summing for Sums {
         });
         for mut row in rows {
             row.id = UsageRow::id_of(&self.month, &row);
-            let group = [
-                &row.tenant,
-                &row.contract,
-                &row.scope,
-                &row.source,
-                &row.kind,
-            ];
-            self.groups
-                .entry(group.map(Clone::clone))
-                .or_default()
-                .push(row);
+            self.add_row(row);
         }
+    }
+
+    fn add_row(&mut self, row: UsageRow) {
+        let group = [
+            &row.tenant,
+            &row.contract,
+            &row.scope,
+            &row.source,
+            &row.kind,
+        ];
+        self.groups
+            .entry(group.map(Clone::clone))
+            .or_default()
+            .push(row);
     }
 
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 }
 
@@ -361,8 +408,14 @@ pub trait Summing {
         window: &Window,
     );
 
+    /// Adds a row that is of several resources together: of its meter and what it is a part of. It is entered in the ledger already.
+    fn add_row(&mut self, row: UsageRow);
+
     /// What was added.
     fn ledger(&self) -> &Ledger;
+
+    /// Where what was there and what was dealt out is entered.
+    fn ledger_mut(&mut self) -> &mut Ledger;
 }
 
 /// The sum of rows.
@@ -413,7 +466,35 @@ impl Summing for Totals {
         self.ledger.overflowed |= overflowed;
     }
 
+    fn add_row(&mut self, row: UsageRow) {
+        let part = row.dimensions.get(dimension::PART);
+        let meter = part.map_or_else(|| row.meter.to_string(), |p| format!("{} ({p})", row.meter));
+        if row.tenant == UNATTRIBUTED {
+            self.unattributed
+                .insert((row.source.to_string(), row.scope.to_string()));
+        }
+        let total = self
+            .by
+            .entry([
+                row.tenant.to_string(),
+                row.contract.to_string(),
+                meter,
+                row.unit.to_string(),
+            ])
+            .or_default();
+        match total.quantity.checked_add(row.quantity) {
+            Some(quantity) => total.quantity = quantity,
+            None => self.ledger.overflowed = true,
+        }
+        total.observed_s += row.observed_s;
+        total.expected_s += row.expected_s;
+    }
+
     fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
     }
 }

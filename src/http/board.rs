@@ -8,6 +8,7 @@ use crate::{
         closings,
         differences::Differences,
         metered::{self, Dated},
+        nodes::Unmarked,
         reconcile::{self, Linked, Report},
         usage::{Rules, UsageError},
     },
@@ -56,6 +57,8 @@ pub struct Figures {
     pub reasons: Reasons,
     /// Where lists and events disagree.
     pub differences: Differences,
+    /// Projects that carry nodes of clusters and are not marked.
+    pub unmarked: Vec<Unmarked>,
 }
 
 /// The board of a real store.
@@ -116,6 +119,7 @@ impl Board for StoreBoard {
                 unpriced,
                 reasons: computed.unattributed,
                 differences: computed.differences,
+                unmarked: computed.unmarked,
             })
         })
     }

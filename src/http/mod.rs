@@ -6,6 +6,7 @@ mod board;
 mod costs;
 mod guard;
 mod health;
+pub mod nodes;
 pub mod number;
 pub mod overview;
 pub mod page;
@@ -106,6 +107,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(first_page))
         .route("/differences", get(differences))
+        .route("/nodes", get(nodes_page))
         .route("/reconciliation", get(reconciliation))
         .route("/metrics", get(own_metrics))
         .route("/livez", get(|| async { "ok\n" }))
@@ -183,6 +185,10 @@ async fn first_page(State(state): State<AppState>, asked: AskedOrNot) -> Respons
 
 async fn differences(State(state): State<AppState>, asked: AskedOrNot) -> Response {
     of_month(state, asked, "/differences", page::differences).await
+}
+
+async fn nodes_page(State(state): State<AppState>, asked: AskedOrNot) -> Response {
+    of_month(state, asked, "/nodes", page::nodes).await
 }
 
 /// A page about a month.

@@ -4,6 +4,7 @@ use super::{
     beside::{self, Beside, ThingRow},
     board::Figures,
     costs::Costs,
+    nodes::{self, NodeRow},
     reach::{self, ListRow},
     warnings,
 };
@@ -50,6 +51,8 @@ pub struct Overview {
     pub differences: Vec<Difference>,
     /// How many of them there are, kept one by one or not.
     pub differing: u64,
+    /// Nodes of clusters that are shared out, by source and name.
+    pub nodes: Vec<NodeRow>,
     /// What a person should look at, worst first.
     pub warnings: Vec<String>,
 }
@@ -185,6 +188,7 @@ impl Overview {
             unpriced,
             reasons,
             differences,
+            unmarked,
         } = figures;
         let book = config.prices.as_ref();
         let costs = rated
@@ -217,6 +221,7 @@ impl Overview {
                     book: b.name.clone(),
                 }),
             tenants: tenants(&owned, &costs),
+            nodes: nodes::nodes(&usage.rows),
             unread: config
                 .sources
                 .iter()
@@ -226,7 +231,12 @@ impl Overview {
                 .collect(),
             no_source: config.sources.is_empty(),
             config_path: config.path.display().to_string(),
-            warnings: warnings::warnings(&lists, unattributed.as_ref(), &unpriced, &total),
+            warnings: warnings::warnings(
+                &lists,
+                unattributed.as_ref(),
+                &unpriced,
+                (&total, &unmarked),
+            ),
             total,
             unattributed,
             lists,

@@ -81,8 +81,10 @@ pub(super) fn config(sources: &[&str], priced: bool) -> Config {
                 prefix: "contract:".into(),
             }],
             contracts: BTreeMap::new(),
+            platforms: Vec::new(),
         },
         meters: Metering {
+            billed: BTreeMap::new(),
             declared: Vec::new(),
             time_zone: chrono_tz::Europe::Stockholm,
             preset: "existence".into(),
@@ -355,6 +357,7 @@ pub(super) fn figures(servers: &[Server<'_>], priced: bool) -> Figures {
         unpriced: vec![],
         reasons: Reasons::new(),
         differences: Differences::default(),
+        unmarked: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     overview::{Sums, Unattributed},
     reach::ListRow,
 };
-use crate::domain::Outcome;
+use crate::{domain::Outcome, periods::nodes::Unmarked};
 
 /// (source, what is wrong, the error).
 type Trouble<'a> = (&'a str, &'a str, &'a str);
@@ -27,7 +27,7 @@ pub(super) fn warnings(
     lists: &[ListRow],
     nobodys: Option<&Unattributed>,
     unpriced: &[String],
-    total: &Sums,
+    (total, unmarked): (&Sums, &[Unmarked]),
 ) -> Vec<String> {
     // One trouble of a source stops several lists: it is told once.
     let mut troubles: Vec<(Trouble<'_>, Vec<&str>)> = Vec::new();
@@ -62,6 +62,7 @@ pub(super) fn warnings(
             "{n} projects have no owner: their usage is kept under unattributed."
         )),
     }
+    out.extend(unmarked.iter().map(|u| format!("{u}.")));
     if total.flavorless_s > 0 {
         let hours = number::tenths(total.flavorless_s, 3600);
         out.push(format!(

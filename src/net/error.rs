@@ -29,6 +29,12 @@ pub enum NetError {
         /// Its name.
         name: &'static str,
     },
+    /// What logs us in cannot be had.
+    #[error("{why}")]
+    Secret {
+        /// Which file, and what is wrong with it.
+        why: String,
+    },
     /// No connection, or it broke off.
     #[error(
         "{method} {url}: {why} (tried {attempts} times); is the address right, and does the service run?"

@@ -108,7 +108,7 @@ impl Request {
     ///
     /// # Errors
     /// [`NetError::Header`] when the token cannot be sent.
-    pub fn bearer(self, token: &str) -> Result<Self, NetError> {
+    fn bearer(self, token: &str) -> Result<Self, NetError> {
         let request = self.secret_header("authorization", &format!("Bearer {token}"))?;
         Ok(request.hiding(token))
     }
@@ -117,10 +117,21 @@ impl Request {
     ///
     /// # Errors
     /// [`NetError::Header`], which the encoded pair never is.
-    pub fn basic(self, username: &str, password: &str) -> Result<Self, NetError> {
+    fn basic(self, username: &str, password: &str) -> Result<Self, NetError> {
         let pair = STANDARD.encode(format!("{username}:{password}"));
         let request = self.secret_header("authorization", &format!("Basic {pair}"))?;
         Ok(request.hiding(password))
+    }
+
+    /// Logs in by user and password, or without a user by a bearer token.
+    ///
+    /// # Errors
+    /// [`NetError::Header`] when the token cannot be sent.
+    pub fn login(self, username: Option<&str>, secret: &str) -> Result<Self, NetError> {
+        match username {
+            Some(username) => self.basic(username, secret),
+            None => self.bearer(secret),
+        }
     }
 
     /// Keeps a part of the body out of every message, also when the server sends it back.

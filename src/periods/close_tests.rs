@@ -46,6 +46,7 @@ fn dated(rows: Vec<UsageRow>) -> Dated {
         unobserved: BTreeMap::new(),
         unattributed: BTreeMap::new(),
         facts: String::new(),
+        unmarked: Vec::new(),
         violations: BTreeSet::new(),
     };
     Dated {

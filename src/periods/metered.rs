@@ -1,6 +1,6 @@
 //! Usage of a period with the times behind it: what rating needs.
 
-use super::usage::{self, Computed, Rules, UsageError};
+use super::usage::{self, Computed, Rules, Seen, UsageError};
 use crate::{
     domain::{
         Period, Ts, UsageRow,
@@ -32,14 +32,21 @@ pub async fn compute(
     as_of: Ts,
 ) -> Result<Dated, UsageError> {
     let month = period.to_string();
+    let to = period.to.second();
     let mut by_row: HashMap<u128, Vec<Stretch>> = HashMap::new();
-    let mut computed = usage::compute_each(store, rules, period, as_of, |life, scopes, window| {
-        for piece in measure::pieces_of(life, &rules.meters, scopes) {
-            let stretches = stretches(&piece, window);
-            if !stretches.is_empty() {
-                let id = UsageRow::id_of_piece(&month, life.key, &piece);
-                by_row.entry(number(&id)).or_default().extend(stretches);
+    let mut computed = usage::compute_each(store, rules, period, as_of, |seen| match seen {
+        Seen::Life(life, scopes, window) => {
+            for piece in measure::pieces_of(life, &rules.meters, scopes) {
+                let stretches = stretches(&piece, window);
+                if !stretches.is_empty() {
+                    let id = UsageRow::id_of_piece(&month, life.key, &piece);
+                    by_row.entry(number(&id)).or_default().extend(stretches);
+                }
             }
+        }
+        Seen::Share(row, days) => {
+            let stretches = days.iter().flat_map(|d| d.stretches(to)).collect();
+            by_row.insert(number(&row.id), stretches);
         }
     })
     .await?;

@@ -1,11 +1,14 @@
 //! Usage of a period: the store's facts, folded, attributed, measured.
 
-use super::differences::Differences;
+use super::{
+    differences::Differences,
+    nodes::{self, Unmarked},
+};
 use crate::{
     attribute::Attribution,
     config::{Config, MeterRules},
     domain::{
-        Aspect, Life, Meters, Owner, OwnerSpan, Period, Timeline, Ts,
+        Aspect, Life, Meters, Owner, OwnerSpan, Period, Timeline, Ts, UsageRow,
         digest::Fields,
         fact::{amount, kind},
         invariant::Invariant,
@@ -15,6 +18,7 @@ use crate::{
     },
     fold::{
         self, measure,
+        nodes::Day,
         sums::{Summing, Sums, Totals},
     },
     store::{FactQuery, Store, StoreError},
@@ -35,6 +39,8 @@ pub struct Computed {
     pub unattributed: Unattributed,
     /// SHA-256 (hex, 16 bytes) over the ids of all facts that were folded: the same facts, the same hash.
     pub facts: String,
+    /// Projects that carry nodes of clusters and are not marked.
+    pub unmarked: Vec<Unmarked>,
     /// Invariants found broken; always empty, or there is a bug to report.
     pub violations: BTreeSet<Invariant>,
 }
@@ -56,6 +62,8 @@ pub struct Summary {
     pub unobserved: BTreeMap<String, i64>,
     /// See [`Computed::unattributed`].
     pub unattributed: Unattributed,
+    /// See [`Computed::unmarked`].
+    pub unmarked: Vec<Unmarked>,
     /// See [`Computed::violations`].
     pub violations: BTreeSet<Invariant>,
 }
@@ -250,10 +258,19 @@ pub async fn compute(
     period: &Period,
     as_of: Ts,
 ) -> Result<Computed, UsageError> {
-    compute_each(store, rules, period, as_of, |_, _, _| {}).await
+    compute_each(store, rules, period, as_of, |_| {}).await
 }
 
-/// The same, showing each resource as it is measured.
+/// What is shown on the way.
+#[derive(Clone, Copy)]
+pub enum Seen<'s> {
+    /// A resource as it is measured.
+    Life(&'s Life<'s>, &'s Scopes, &'s measure::Window),
+    /// A row that is a share of a node, and its days.
+    Share(&'s UsageRow, &'s [Day]),
+}
+
+/// The same, showing each resource and share as it is measured.
 ///
 /// # Errors
 /// [`UsageError`].
@@ -262,7 +279,7 @@ pub async fn compute_each(
     rules: &Rules,
     period: &Period,
     as_of: Ts,
-    each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
+    each: impl FnMut(Seen<'_>),
 ) -> Result<Computed, UsageError> {
     let sums = Sums::new(&period.to_string());
     let walked = walk(store, rules, period, as_of, sums, each).await?;
@@ -284,6 +301,7 @@ pub async fn compute_each(
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
         facts: walked.facts.id(),
+        unmarked: walked.unmarked,
         violations: walked.violations,
     })
 }
@@ -301,7 +319,7 @@ pub async fn summarise(
     period: &Period,
     as_of: Ts,
 ) -> Result<Summary, UsageError> {
-    let mut walked = walk(store, rules, period, as_of, Totals::default(), |_, _, _| {}).await?;
+    let mut walked = walk(store, rules, period, as_of, Totals::default(), |_| {}).await?;
     let nobodys = std::mem::take(&mut walked.sums.unattributed);
     Ok(Summary {
         month: period.to_string(),
@@ -311,6 +329,7 @@ pub async fn summarise(
         differences: walked.differences,
         unobserved: walked.unobserved,
         unattributed: reasons(nobodys, &walked.scopes, period),
+        unmarked: walked.unmarked,
         violations: walked.violations,
     })
 }
@@ -322,6 +341,7 @@ struct Walked<S> {
     scopes: Scopes,
     differences: Differences,
     facts: Fields,
+    unmarked: Vec<Unmarked>,
     violations: BTreeSet<Invariant>,
 }
 
@@ -332,7 +352,7 @@ async fn walk<S: Summing>(
     period: &Period,
     as_of: Ts,
     mut sums: S,
-    mut each: impl FnMut(&Life<'_>, &Scopes, &measure::Window),
+    mut each: impl FnMut(Seen<'_>),
 ) -> Result<Walked<S>, UsageError> {
     let scopes = scopes(store, rules, as_of).await?;
     let watermarks = store.watermarks(as_of).await?;
@@ -344,6 +364,7 @@ async fn walk<S: Summing>(
     let mut differences = Differences::default();
     let mut violations = BTreeSet::new();
     let mut facts = Fields::default();
+    let mut clusters = nodes::Clusters::of(rules);
     let mut stream = store.told(&query)?;
     while let Some((key, mut told)) = stream.next().await? {
         let mut ids: Vec<u64> = told.iter().map(|f| f.id).collect();
@@ -365,8 +386,17 @@ async fn walk<S: Summing>(
             as_of,
         };
         sums.add(&life, name_of(&life), &rules.meters, &scopes, &window);
-        each(&life, &scopes, &window);
+        clusters.add(&life, name_of(&life), &scopes);
+        each(Seen::Life(&life, &scopes, &window));
     }
+    let asked = nodes::Asked {
+        rules,
+        period,
+        as_of,
+        scopes: &scopes,
+        watermarks: &watermarks,
+    };
+    clusters.share(&asked, &mut sums, |row, days| each(Seen::Share(row, days)));
     if sums.ledger().overflowed {
         return Err(UsageError::Overflow(period.to_string()));
     }
@@ -377,6 +407,7 @@ async fn walk<S: Summing>(
     Ok(Walked {
         unobserved: sums.ledger().unobserved.clone(),
         sums,
+        unmarked: clusters.unmarked(&scopes),
         scopes,
         differences,
         facts,
@@ -409,7 +440,7 @@ fn reasons(nobodys: BTreeSet<(String, String)>, scopes: &Scopes, period: &Period
             .filter(|o| o.start < period.to && o.end > period.from)
             .filter_map(|o| match &o.owner {
                 Owner::Unattributed { reason } => Some(reason.clone()),
-                Owner::Tenant { .. } => None,
+                Owner::Tenant { .. } | Owner::Platform => None,
             })
             .collect();
         if told.is_empty() {

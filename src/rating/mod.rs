@@ -21,7 +21,7 @@ use crate::domain::{
     Period, PriceBook, Ts, UsageRow,
     bill::{Bill, Line, Metered, Part, Rated, Rows},
     money::{Exact, Rate, Rational, exact_sum, round_to_units},
-    ownership::UNATTRIBUTED,
+    ownership::{UNATTRIBUTED, is_platform},
     price::{Item, ItemKind, Measured, Price, PricePeriod, RoundPer, fits},
 };
 use index::{Choice, Found, Index};
@@ -42,7 +42,7 @@ pub use words::{
 /// Prices a period's usage.
 ///
 /// `tenants` names the contracts that exist beside those with usage, and whose they are: they may owe fees. A meter the book never prices is measured,
-/// not sold. Rows of quantity 0 need no price. What lies in the book's outages is not charged, and its credits are taken off.
+/// not sold; so is what a platform is made of, for it is sold as what stands on it. Rows of quantity 0 need no price. What lies in the book's outages is not charged, and its credits are taken off.
 ///
 /// # Errors
 /// Every row that has no price or no single one, sorted by (tenant, scope, resource, meter, dimensions).
@@ -56,6 +56,10 @@ pub fn rate(
     let mut rater = Rater::new(excluded.as_ref().unwrap_or(metered), book, period);
     let mut rated = Rated::default();
     for ((tenant, contract), rows) in payers(metered, book, tenants) {
+        if is_platform(tenant, contract) {
+            rated.unsold.extend(rows);
+            continue;
+        }
         let bill = rater.bill(tenant, contract, &rows, &mut rated.unsold);
         if !bill.lines.is_empty() {
             rated.bills.push(bill);

@@ -364,6 +364,35 @@ fn what_is_not_sold_or_not_used_needs_no_price() {
 }
 
 #[test]
+fn what_a_platform_is_made_of_is_measured_and_never_billed() {
+    let mut made_of = row("compute.instance", "s", "b2", 7_200);
+    made_of.tenant = "platform".into();
+    made_of.contract = "".into();
+    // A customer who is called so pays.
+    let mut customer = row("compute.instance", "s", "b2", 3_600);
+    customer.tenant = "platform".into();
+    let book = book(vec![b2("B2", &[], "4")]);
+    let rows = vec![made_of, customer];
+    let rated = rate_rows(rows.clone(), &book).unwrap();
+    assert_eq!(rated.unsold, [0]);
+    let [bill] = &rated.bills[..] else {
+        panic!("{:?}", rated.bills)
+    };
+    assert_eq!((bill.contract.as_str(), bill.lines.len()), ("CO-001", 1));
+    // It is in the account all the same, under nobody's contract.
+    let metered = Metered::undated(usage(rows));
+    let account = Account {
+        metered: &metered,
+        period: &october(),
+        priced: Some((&rated, &book)),
+    };
+    let shares = account.shares().unwrap();
+    let payer = ("platform".to_owned(), String::new());
+    let charges: Vec<_> = account.charges(&shares[&payer]).collect();
+    assert!(charges.len() == 1 && !charges[0].has_money());
+}
+
+#[test]
 fn the_total_is_that_of_the_lines_or_of_the_invoice() {
     // Three lines of 0.005 EUR: each rounds to 0.01; their exact sum is 0.015, which rounds to 0.02.
     let mut rows = vec![row("compute.instance", "s", "b2", DAYS_30); 3];

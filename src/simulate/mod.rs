@@ -6,6 +6,7 @@
 //! Log in as user `plimsoll` with password `simulated` (or with the application credential of that id and secret), scoped to project `admin` of
 //! domain `Default`. Object gateways answer to the access key `simulated` with the secret key `simulated`.
 
+mod cluster;
 mod compute;
 mod dice;
 mod identity;
@@ -24,6 +25,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{Failed, TrueImage};
 pub use scenario::{BadScenario, Scenario, Window};
 pub use truth::{Truth, TruthEvent, TruthMeter, TruthRequests, TruthUsage};
 pub use wire::{PASSWORD, USER, router, serve};

@@ -283,6 +283,7 @@ pub fn fuzzed(bytes: &[u8]) -> bool {
         unit: "1".to_owned(),
         dimensions: vec!["product".to_owned()],
         read: false,
+        billed: None,
         states: BTreeSet::new(),
     });
     let Ok(meters) = Meters::with("existence", &BTreeMap::new(), &declared) else {
@@ -322,6 +323,7 @@ mod tests {
             unit: unit.to_owned(),
             dimensions: vec!["product".to_owned()],
             read: false,
+            billed: None,
             states: BTreeSet::new(),
         };
         let declared = [

@@ -14,10 +14,11 @@ mod whole;
 use crate::{
     config,
     domain::{Batch, Memory, Pass, PassMode},
-    net::{Clock, NetError},
+    net::{Clock, NetError, Request},
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::{mpsc, oneshot};
+use url::Url;
 
 /// A batch on its way to the spool.
 #[derive(Debug)]
@@ -131,6 +132,14 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// A secret of a source cannot be read any more.
+    fn secret(source_name: &str, gone: &config::SecretGone) -> Self {
+        Self::Config {
+            source_name: source_name.to_owned(),
+            why: gone.to_string(),
+        }
+    }
+
     /// The HTTP status, where the cause was one.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
@@ -139,6 +148,21 @@ impl SourceError {
             _ => None,
         }
     }
+}
+
+/// A GET with what logs us in, as it is now.
+async fn logged_in(
+    url: &Url,
+    login: Option<&config::HttpLogin>,
+    source_name: &str,
+) -> Result<Request, SourceError> {
+    let request = Request::get(url.clone());
+    let Some(login) = login else {
+        return Ok(request);
+    };
+    let secret = login.secret().current().await;
+    let secret = secret.map_err(|gone| SourceError::secret(source_name, &gone))?;
+    Ok(request.login(login.username(), &secret)?)
 }
 
 /// How one check came out.
@@ -298,6 +322,14 @@ impl Source {
         match self {
             Self::Metrics(m) => Some(m.samples()),
             Self::Kubelets(k) => Some(k.samples()),
+            _ => None,
+        }
+    }
+
+    /// What befell object gateways and their log since this was last asked.
+    pub fn noticed(&mut self) -> Option<rgw::Noticed> {
+        match self {
+            Self::RgwLog(r) => Some(r.noticed()),
             _ => None,
         }
     }

@@ -9,11 +9,14 @@ use crate::{
     domain::{
         Aspect, Evidence, Known, Memory, Outcome, Pass, PassMode, Ts, Value,
         fact::kind,
-        memory::{Remembered, Sighted},
+        memory::{Remembered, Sighted, Sightings},
     },
     net::Dated,
 };
 use std::collections::BTreeMap;
+
+/// The state of what another source counts. It is its name that says so, and no other state comes between two lists.
+pub(super) const ELSEWHERE: &str = "elsewhere";
 
 /// A pass may end so many resources without positive evidence, whatever share they are.
 const UNPROVEN_MAX: usize = 10;
@@ -78,12 +81,15 @@ impl List {
             .and_then(|o| o.get(id))
             .and_then(|r| r.sighted.values().map(|s| s.seen).max());
         let complete = memory.full_watermarks.get(self.name).copied();
-        let at = sighted
-            .into_iter()
-            .chain(complete)
-            .max()
-            .unwrap_or(Ts::MIN)
-            .min(seen);
+        let last = sighted.into_iter().chain(complete).max();
+        let state = open
+            .and_then(|o| o.get(id)?.sighted.get(&Aspect::State))
+            .and_then(|s| s.value.known());
+        // What counts elsewhere has its end there: when it went here is nobody's gap.
+        let at = match state {
+            Some(state) if state.label == ELSEWHERE => seen,
+            _ => last.unwrap_or(Ts::MIN).min(seen),
+        };
         let draft = Draft {
             aspect: Aspect::State,
             evidence: Evidence::Missing,
@@ -112,7 +118,7 @@ pub(super) fn take_scope(memory: &mut Memory, id: &str, known: Known, seen: Ts, 
     let shown = BTreeMap::from([(Aspect::Attributes, value.clone())]);
     run.add(kind::PROJECT, id, sightings(&shown, seen, seen), None);
     let at = seen;
-    let sighted = BTreeMap::from([(Aspect::Attributes, Sighted { value, at, seen })]);
+    let sighted = Sightings::from([(Aspect::Attributes, Sighted { value, at, seen })]);
     open.insert(id.to_owned(), Remembered { sighted });
 }
 

@@ -84,6 +84,8 @@ pub struct Metrics {
     facts: Family<OfKind, Counter>,
     notifications: Family<OfUse, Counter>,
     samples: Family<OfUse, Counter>,
+    gateway_restarts: Family<OfSource, Counter>,
+    usage_log_trims: Family<OfSource, Counter>,
     usage_unexplained: Family<OfSource, Gauge>,
     usage_unobserved: Family<OfSource, Gauge>,
     spool_bytes: Gauge,
@@ -127,6 +129,8 @@ impl Metrics {
             facts: Family::default(),
             notifications: Family::default(),
             samples: Family::default(),
+            gateway_restarts: Family::default(),
+            usage_log_trims: Family::default(),
             usage_unexplained: Family::default(),
             usage_unobserved: Family::default(),
             spool_bytes: Gauge::default(),
@@ -190,6 +194,10 @@ impl Metrics {
         r.register("notifications", help, self.notifications.clone());
         let help = "Samples of metered metrics on pages and in answers: read, or unread because they tell no value";
         r.register("samples", help, self.samples.clone());
+        let help = "Object gateways that were started anew: one that was killed may have lost requests of that hour";
+        r.register("gateway_restarts", help, self.gateway_restarts.clone());
+        let help = "Hours of the usage log of which something was trimmed while they were read";
+        r.register("usage_log_trims", help, self.usage_log_trims.clone());
         let help = "Sightings in the current month that no event explains: where events and inventory differ";
         r.register("usage_unexplained", help, self.usage_unexplained.clone());
         let help = "Seconds of the current month's usage lines that should have been observed and were not: gaps";
@@ -335,6 +343,15 @@ impl Metrics {
             };
             self.samples.get_or_create(&of).inc_by(n);
         }
+    }
+
+    /// What befell the object gateways of a source: those started anew, and hours of their log that were trimmed.
+    pub fn gateways(&self, source: &str, restarts: u64, trims: u64) {
+        let of = OfSource {
+            source: source.to_owned(),
+        };
+        self.gateway_restarts.get_or_create(&of).inc_by(restarts);
+        self.usage_log_trims.get_or_create(&of).inc_by(trims);
     }
 
     /// How many sightings of a source's resources no event explains.

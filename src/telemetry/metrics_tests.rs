@@ -59,6 +59,7 @@ fn touched() -> Metrics {
     m.facts(&[fact("server"), fact("server"), fact("project")]);
     m.alertmanager_posts("alertmanager.example:9093", 2, 1);
     m.samples("lab", 12, 1);
+    m.gateways("rgw", 2, 1);
     m.unexplained("lab", 5);
     m.ghosts.set("ceph", "volume_deleted", 3, 7 << 30);
     m.unobserved("lab", 90);

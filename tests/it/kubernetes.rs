@@ -1,7 +1,9 @@
 //! Kubernetes: lists and watches of an API server that speaks what a real one was recorded to say.
 
 mod cluster;
+mod cuts;
 mod kubelets;
+mod nodes;
 mod server;
 
 use crate::harness::{Plimsoll, json};

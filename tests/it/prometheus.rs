@@ -1,6 +1,7 @@
 //! Metrics from a page to lines of usage: a small exporter of our own, read by the program itself.
 
 mod page;
+mod rotated;
 mod server;
 mod stored;
 

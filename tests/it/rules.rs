@@ -161,6 +161,7 @@ pub(crate) fn filled() -> Metrics {
     });
     m.notifications("a", 1, 1, 1);
     m.samples("a", 1, 1);
+    m.gateways("a", 1, 1);
     m.unexplained("a", 1);
     m.ghosts.set("a", "volume_deleted", 1, 1);
     m.slo_events("server-boot", "acme", 1, 0);

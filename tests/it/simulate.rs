@@ -1,5 +1,6 @@
 //! A made-up cloud over HTTP: its formats against a real cloud's recorded answers, its truth against an integration of its own events.
 
+mod ceph;
 mod faults;
 mod gateway;
 mod metered;

@@ -196,7 +196,7 @@ async fn passes_memory_and_filters() {
         open.keys().map(String::as_str).collect::<Vec<_>>(),
         ["back", "open", "silent"]
     );
-    let state = &open["open"].sighted[&Aspect::State];
+    let state = open["open"].sighted.get(&Aspect::State).unwrap();
     assert_eq!(
         (&state.value, state.at, state.seen),
         (
@@ -206,7 +206,7 @@ async fn passes_memory_and_filters() {
         )
     );
     assert_eq!(
-        open["open"].sighted[&Aspect::Name].value,
+        open["open"].sighted.get(&Aspect::Name).unwrap().value,
         Value::label("web'1\\")
     );
     assert!(open["silent"].sighted.is_empty());

@@ -57,6 +57,9 @@ pub(in crate::config) struct Ceph {
     pub(in crate::config) parts: Option<Vec<CephPart>>,
     /// Names, whole, of pools whose images are read. Default: every pool for RBD.
     pub(in crate::config) pools: Option<Pattern>,
+    /// Names, whole, of pools that hold what object gateways store, for the reconciliation of buckets. Default: every pool for RGW but those with the names that
+    /// gateways give to pools of their own (`.rgw.root`, `*.rgw.meta`, `*.rgw.log`, `*.rgw.buckets.index` and so on).
+    pub(in crate::config) object_pools: Option<Pattern>,
     /// Name of the source of kind `openstack` whose volumes, images and disks are in these pools: images that are named after their ids are shown here, and
     /// counted there. Default: none, and every image counts here.
     pub(in crate::config) openstack: Option<String>,

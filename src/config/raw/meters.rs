@@ -15,8 +15,22 @@ pub(in crate::config) struct Meters {
     pub(in crate::config) preset: String,
     /// Other states for single meters: a preset's name or a list of states.
     pub(in crate::config) states: BTreeMap<String, States>,
+    /// Of `k8s.cpu.billed` and `k8s.memory.billed`, what is billed. Default: they are not counted.
+    pub(in crate::config) billed: BTreeMap<String, Bills>,
     /// Meters of your own, for what `plimsoll import` brings and what sources of the kind `prometheus` read: backups, licences, energy.
     pub(in crate::config) declared: Vec<Part<Declared>>,
+}
+
+/// Which of two quantities is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Bills {
+    /// What is requested.
+    Request,
+    /// What is used, as kubelets tell it.
+    Usage,
+    /// In each hour of UTC the greater of both.
+    Greater,
 }
 
 /// A meter of your own.
@@ -62,6 +76,7 @@ impl Default for Meters {
             time_zone: Zone(chrono_tz::UTC),
             preset: "existence".to_owned(),
             states: BTreeMap::new(),
+            billed: BTreeMap::new(),
             declared: Vec::new(),
         }
     }

@@ -14,6 +14,8 @@ pub(in crate::config) struct Tenancy {
     pub(in crate::config) contracts: BTreeMap<String, String>,
     /// In order: the first that applies to a project decides. What none applies to is shown as `unattributed`. Default: `[{project_tag: "contract:"}]`.
     pub(in crate::config) rules: Vec<Part<Rule>>,
+    /// Clusters that stand on resources which are metered too, and what they stand on. Default: none.
+    pub(in crate::config) platforms: Vec<Part<Platform>>,
 }
 
 impl Default for Tenancy {
@@ -24,8 +26,36 @@ impl Default for Tenancy {
         Self {
             contracts: BTreeMap::new(),
             rules: vec![Part(Some(tag))],
+            platforms: Vec::new(),
         }
     }
+}
+
+/// A cluster that stands on resources which are metered too.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = &serde_json::json!({"cluster": "okd-1", "projects": ["Default/okd-1"]}))]
+pub(in crate::config) struct Platform {
+    /// The source of the kind kubernetes. Its nodes are shared out over their pods: the meters `k8s.node.*`.
+    pub(in crate::config) cluster: String,
+    /// Projects that are the platform's own: ids, or `domain name/project name`. What is in them is shown under the tenant `platform`, and is on nobody's bill.
+    pub(in crate::config) projects: Vec<String>,
+    /// Only projects of this source. Default: of all.
+    pub(in crate::config) source: Option<String>,
+    /// Who has what of a node no pod asks for. Default: provider.
+    #[serde(default)]
+    pub(in crate::config) idle: Idle,
+}
+
+/// Who has what no pod asks for.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Idle {
+    /// The provider: lines under the tenant `platform`.
+    #[default]
+    Provider,
+    /// The pods of the node, each in proportion to what it asks for.
+    ByRequest,
 }
 
 /// One rule.

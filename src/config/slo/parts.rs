@@ -318,6 +318,7 @@ pub(super) fn window(c: &mut Checker<'_>, all: &[o::TimeWindow], path: &Path) ->
                 format!("{} is out of bounds", one.duration),
                 "from 1h to 366d",
             );
+            return None;
         }
         return Some(Window::Rolling(seconds));
     }

@@ -50,6 +50,15 @@ pub(super) fn ceph(c: &mut Checker<'_>, raw: &raw::Ceph, path: &Path) -> Option<
             "leave it out to read all of them",
         );
     }
+    let reads_pools =
+        (raw.parts.as_ref()).is_none_or(|p| p.iter().any(|p| matches!(p, raw::CephPart::Cluster)));
+    if raw.object_pools.is_some() && !reads_pools {
+        c.error(
+            &path.key("object_pools"),
+            "is given, and no pools are read",
+            "add `cluster` to `parts`, or leave it out",
+        );
+    }
     let all = [
         raw::CephPart::Cluster,
         raw::CephPart::Rbd,
@@ -62,6 +71,7 @@ pub(super) fn ceph(c: &mut Checker<'_>, raw: &raw::Ceph, path: &Path) -> Option<
         rbd_command: raw.rbd_command.clone(),
         parts: parts.iter().map(|p| p.as_str().to_owned()).collect(),
         pools: raw.pools.as_ref().map(|p| p.0.clone()),
+        object_pools: raw.object_pools.as_ref().map(|p| p.0.clone()),
         openstack: raw.openstack.clone(),
         interval_s: raw.interval.0,
         used_interval_s: raw.used_interval.0,

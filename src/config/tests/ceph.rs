@@ -35,6 +35,11 @@ fn a_cluster_needs_nothing_but_a_name() {
         ("timeout: 2h", "timeout"),
         ("output_max: 1KiB", "output_max"),
         ("pools: '('", "pools"),
+        ("object_pools: '('", "object_pools"),
+        (
+            "object_pools: 'objects-.*', parts: [rbd]",
+            "object_pools: is given, and no pools are read",
+        ),
         (
             "openstack: nobody",
             "`nobody` is no source of kind openstack",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Account, Ca, KubeletPage, Kubernetes};
+use crate::domain::{meter::Bills, tenancy::Idle};
 use regex::Regex;
 
 const PEM: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==";
@@ -231,5 +232,126 @@ fn kubelets_have_a_rhythm_and_cas_of_their_own_and_their_list_is_as_stale_as_tha
     ] {
         let problems = with(kubelets).unwrap_err().join("\n");
         assert!(problems.contains(words), "{kubelets}: {problems}");
+    }
+}
+
+#[test]
+fn what_a_cluster_stands_on_is_named_by_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let with = |platforms: &str| {
+        let text = format!(
+            "sources: [{{kind: kubernetes, name: okd, url: https://k, token_file: token}}, {{kind: openstack, name: nordic, auth_url: https://k/v3, username: u, project: p, password: {{env: OS_PASSWORD}}}}]\n\
+             tenancy: {{platforms: {platforms}}}\n"
+        );
+        judge(
+            &dir.path().join("c.yaml"),
+            &text,
+            &Overrides::default(),
+            &env,
+        )
+    };
+    let config =
+        with("[{cluster: okd, projects: [Default/okd-1], source: nordic, idle: by_request}]");
+    let tenancy = config.unwrap().tenancy;
+    assert_eq!(
+        (
+            tenancy.platforms[0].idle,
+            tenancy.platforms[0].cloud.as_deref()
+        ),
+        (Idle::ByRequest, Some("nordic"))
+    );
+    assert!(!tenancy.rules.is_empty(), "the rules are the default's");
+    let config = with("[{cluster: okd, projects: []}]").unwrap();
+    assert_eq!(config.tenancy.platforms[0].idle, Idle::Provider);
+    let warned = config.warnings.iter().map(ToString::to_string);
+    assert!(
+        warned
+            .into_iter()
+            .any(|w| w.contains("platforms[0].projects"))
+    );
+    for (platforms, words) in [
+        (
+            "[{cluster: okd-1, projects: [a]}]",
+            "tenancy.platforms[0].cluster: there is no source `okd-1` of the kind kubernetes",
+        ),
+        (
+            "[{cluster: nordic, projects: [a]}]",
+            "tenancy.platforms[0].cluster",
+        ),
+        (
+            "[{cluster: okd, projects: [a], source: nordik}]",
+            "tenancy.platforms[0].source: there is no source `nordik`",
+        ),
+        (
+            "[{cluster: okd, projects: [a]}, {cluster: okd, projects: [b]}]",
+            "tenancy.platforms[1].cluster: `okd` has an entry already",
+        ),
+        ("[{cluster: okd}]", "projects"),
+        (
+            "[{cluster: okd, projects: [a], idle: nobody}]",
+            "tenancy.platforms[0].idle",
+        ),
+    ] {
+        let problems: Vec<String> = with(platforms)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            problems.join("\n").contains(words),
+            "{platforms}: {problems:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_billed_is_chosen_for_meters_that_have_the_choice() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("token"), "hunter2\n").unwrap();
+    let with = |billed: &str, kubelets: &str| {
+        let text = format!(
+            "sources: [{{kind: kubernetes, name: okd, url: https://k, token_file: token{kubelets}}}]\nmeters: {{billed: {billed}}}\n"
+        );
+        judge(
+            &dir.path().join("c.yaml"),
+            &text,
+            &Overrides::default(),
+            &env,
+        )
+    };
+    let config = with(
+        "{k8s.cpu.billed: greater, k8s.memory.billed: request}",
+        ", kubelets: {}",
+    );
+    let config = config.unwrap();
+    let of_meters = |w: &&Problem| w.to_string().contains("meters.");
+    assert!(!config.warnings.iter().any(|w| of_meters(&w)));
+    let meters = config.meters().unwrap();
+    let by = |name: &str| meters.by_name[name].billed.as_ref().unwrap().by;
+    assert_eq!(
+        (by("k8s.cpu.billed"), by("k8s.memory.billed")),
+        (Some(Bills::Greater), Some(Bills::Request))
+    );
+    let warned = |billed: &str| {
+        let warnings = with(billed, "").unwrap().warnings;
+        let told = warnings.iter().filter(of_meters).map(ToString::to_string);
+        told.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warned("{k8s.cpu.billed: request}"), "");
+    assert!(warned("{k8s.cpu.billed: usage}").contains("no kubelets are read"));
+    for (billed, words) in [
+        (
+            "{k8s.cpu.usage: greater}",
+            "meters.billed.k8s.cpu.usage: there is no meter `k8s.cpu.usage` that can be billed",
+        ),
+        ("{k8s.cpu.billed: most}", "meters.billed"),
+    ] {
+        let problems = with(billed, "").unwrap_err();
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            problems.join("\n").contains(words),
+            "{billed}: {problems:#?}"
+        );
     }
 }

@@ -159,6 +159,12 @@ fn what_could_be_read_in_two_ways_is_refused_with_a_hint() {
             "does not match",
         ),
         (
+            "duration: 1M, isRolling: false, calendar: {startTime: 2026-01-01 00:00:00, timeZone: Europe/Stockholm}",
+            "duration: 0d, isRolling: true",
+            "timeWindow[0].duration:",
+            "0d is out of bounds",
+        ),
+        (
             "Europe/Stockholm",
             "Europe/Stokholm",
             "calendar.timeZone:",

@@ -15,6 +15,8 @@ pub struct Ceph {
     pub parts: BTreeSet<String>,
     /// Pools (regular expression, whole) whose images are read; `None`: every pool for RBD.
     pub pools: Option<String>,
+    /// Pools (regular expression, whole) that hold what object gateways store; `None`: every pool for RGW but the gateways' own.
+    pub object_pools: Option<String>,
     /// The source that meters images named after ids of OpenStack.
     pub openstack: Option<String>,
     /// Seconds between readings.

@@ -85,6 +85,28 @@ pub enum HttpLogin {
     },
 }
 
+impl HttpLogin {
+    /// The user; `None`: by a bearer token.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        match self {
+            Self::Bearer(_) => None,
+            Self::Basic { username, .. } => Some(username),
+        }
+    }
+
+    /// The token, or the password.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        match self {
+            Self::Bearer(secret)
+            | Self::Basic {
+                password: secret, ..
+            } => secret,
+        }
+    }
+}
+
 /// Series, and the meter that they feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {

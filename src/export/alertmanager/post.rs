@@ -1,7 +1,7 @@
 //! Posts to one Alertmanager.
 
 use crate::{
-    config::{self, HttpLogin},
+    config,
     net::{Client, Clock, NetError, Options, Request, Tally},
 };
 use serde_json::Value;
@@ -56,9 +56,12 @@ impl Alertmanager {
         let request = Request::post_json(self.url.clone(), body);
         let request = match &self.conf.login {
             None => request,
-            Some(HttpLogin::Bearer(token)) => request.bearer(token.expose())?,
-            Some(HttpLogin::Basic { username, password }) => {
-                request.basic(username, password.expose())?
+            Some(login) => {
+                let secret = login.secret().current().await;
+                let secret = secret.map_err(|gone| NetError::Secret {
+                    why: gone.to_string(),
+                })?;
+                request.login(login.username(), &secret)?
             }
         };
         let reply = self.client.send(&request, &Tally::default()).await?;

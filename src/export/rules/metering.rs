@@ -92,6 +92,7 @@ pub(super) fn rules(config: &Config) -> (Group, Vec<Test>) {
     usage(&mut made);
     around::posts(&mut made);
     around::storage(&mut made);
+    around::gateways(&mut made);
     let group = Group {
         name: "plimsoll-metering".to_owned(),
         rules: made.rules,

@@ -6,7 +6,7 @@ use super::{
         overview::Overview,
         reach::{ListRow, reaches_to},
     },
-    differences, reconciliation, time,
+    differences, nodes, reconciliation, time,
 };
 use crate::domain::{Outcome, PassMode};
 use maud::{Markup, html};
@@ -52,6 +52,7 @@ pub(super) fn section(o: &Overview) -> Markup {
                         }
                     }
                 }
+                (nodes::link(o))
                 (differences::link(o))
                 (reconciliation::link(o))
             }

@@ -3,6 +3,7 @@
 mod beside;
 mod differences;
 mod lists;
+mod nodes;
 mod reconciliation;
 mod usage;
 
@@ -63,6 +64,16 @@ pub fn differences(o: &Overview) -> Markup {
         &format!("Differences, {} · plimsoll", o.month.title),
         &header(&o.month, o.as_of, "/differences"),
         &differences::section(o),
+    )
+}
+
+/// How nodes were shared out.
+#[must_use]
+pub fn nodes(o: &Overview) -> Markup {
+    frame(
+        &format!("Nodes, {} · plimsoll", o.month.title),
+        &header(&o.month, o.as_of, "/nodes"),
+        &nodes::section(o),
     )
 }
 

@@ -6,10 +6,10 @@ use super::{
         overview::{Overview, Reasons},
         samples::{Server, config, figures, four_tenants, fresh, october, status, trouble, usage},
     },
-    differences, overview as page_of,
+    differences, nodes, overview as page_of,
 };
 use crate::{
-    domain::{Aspect, Outcome, PassMode, ResourceKey, money::exact_text},
+    domain::{Aspect, Outcome, PassMode, ResourceKey, UsageRow, money::exact_text},
     periods::differences::{Difference, Differences},
     store::ListStatus,
 };
@@ -177,6 +177,7 @@ fn what_cannot_be_priced_is_said_and_no_cost_is_shown() {
         rated: None,
         reasons: Reasons::new(),
         differences: Differences::default(),
+        unmarked: Vec::new(),
     };
     let html = page_of(&Overview::build(
         &config(&["north-1"], true),
@@ -391,4 +392,60 @@ fn where_lists_and_events_disagree_is_told_line_by_line() {
     ] {
         assert!(page.contains(told), "{told}: {page}");
     }
+}
+
+#[test]
+fn each_node_is_shown_with_parts_that_sum_to_it() {
+    let none = overview(figures(&four_tenants(), true), fresh());
+    assert!(
+        !page_of(&none).0.contains("/nodes") && nodes(&none).0.contains("No node is shared out")
+    );
+    let mut f = figures(&four_tenants(), true);
+    let hour = 3_600_000_000_000_i128;
+    let share = |kind: &str, id: &str, part: &str, quantity: i128| UsageRow {
+        id: format!("{id}-{part}"),
+        tenant: if kind == "pod" { "Acme" } else { "platform" }.into(),
+        scope: "p1".into(),
+        scope_name: if kind == "pod" { "ns" } else { "Default/okd-1" }.into(),
+        source: "okd-1".into(),
+        kind: kind.into(),
+        resource: id.into(),
+        meter: "k8s.node.cpu".into(),
+        unit: "{cpu-n}.s".into(),
+        dimensions: [("node", "<n1>"), ("server", "s1"), ("part", part)]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
+        quantity,
+        ..f.usage.rows[0].clone()
+    };
+    let rows = [
+        share("node", "u", "system", hour),
+        share("node", "u", "unrequested", 2 * hour),
+        share("pod", "a", "requested", 30 * hour),
+        share("pod", "b", "requested", 10 * hour),
+        share("pod", "b", "unrequested", 5 * hour),
+        share("node", "u", "unobserved", hour / 2),
+    ];
+    f.usage.rows.extend(rows);
+    let o = overview(f, fresh());
+    let [node] = &o.nodes[..] else {
+        panic!("{:?}", o.nodes)
+    };
+    assert_eq!(
+        (node.pods, node.parts[0].whole()),
+        (2, 48 * hour + hour / 2)
+    );
+    assert!(page_of(&o).0.contains("/nodes?month=2026-10"));
+    let html = nodes(&o).0;
+    for told in [
+        "&lt;n1&gt;",
+        "okd-1",
+        "Default/okd-1",
+        "48.5",
+        "40.0",
+        "CPU of nodes",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+    assert!(!html.contains("Memory of nodes"), "there is none to show");
 }

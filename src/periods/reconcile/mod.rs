@@ -14,8 +14,9 @@ use crate::{
 use chrono_tz::Tz;
 use compare::{Cause, Compared, Reach, Sum};
 use cost::Cost;
-use pools::{Counted, Stored};
+use pools::{Counted, Pool, Stored};
 use read::reach;
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Watermarks by source and list.
@@ -30,6 +31,8 @@ pub struct Linked {
     images: BTreeSet<String>,
     /// By cluster whose pools are read: the zones of gateways that keep their objects there.
     zones: BTreeMap<String, BTreeSet<String>>,
+    /// By cluster: the pools that are said to hold objects.
+    object_pools: BTreeMap<String, String>,
 }
 
 impl Linked {
@@ -48,6 +51,8 @@ impl Linked {
             }
             if c.parts.contains("cluster") {
                 all.zones.insert(c.name.clone(), BTreeSet::new());
+                let said = c.object_pools.iter().map(|p| (c.name.clone(), p.clone()));
+                all.object_pools.extend(said);
             }
         }
         for source in &config.sources {
@@ -211,6 +216,7 @@ pub async fn reconcile(
             source: cluster,
             stored: &pools,
             read_to: pools_read_to,
+            of_objects: linked.object_pools.get(cluster),
         };
         if let (true, Some(read_to)) = (
             linked.images.contains(cluster),
@@ -240,13 +246,16 @@ pub async fn reconcile(
 /// The pools of a cluster.
 struct Pools<'a> {
     source: &'a str,
-    stored: &'a BTreeMap<String, Option<i64>>,
+    stored: &'a BTreeMap<String, Pool>,
     read_to: Ts,
+    /// Those that are said to hold objects.
+    of_objects: Option<&'a String>,
 }
 
 impl Pools<'_> {
     fn against(&self, pools: BTreeSet<String>, counted: Counted, sum: Sum, read_to: Ts) -> Stored {
         let of = pools.iter().filter_map(|p| self.stored.get(p));
+        let of = of.map(|p| &p.stored_bytes);
         Stored {
             source: self.source.to_owned(),
             counted,
@@ -273,8 +282,15 @@ impl Pools<'_> {
 
     /// All pools of objects together: which bucket is in which of them, nobody tells.
     fn of_buckets(&self, zones: &BTreeSet<String>, sum: Sum, read_to: Ts) -> Stored {
-        let of_objects = self.stored.keys().filter(|p| pools::is_of_objects(p));
-        let pools: BTreeSet<String> = of_objects.cloned().collect();
+        // Patterns were judged with the configuration.
+        let said = self
+            .of_objects
+            .and_then(|p| Regex::new(&format!("^(?:{p})$")).ok());
+        let of_objects = self.stored.iter().filter(|(name, pool)| match &said {
+            Some(said) => said.is_match(name),
+            None => pool.is_of_objects(name),
+        });
+        let pools: BTreeSet<String> = of_objects.map(|(name, _)| name.clone()).collect();
         let mut row = self.against(pools, Counted::Buckets, sum, read_to);
         row.by.clone_from(zones);
         if row.pools.is_empty() {

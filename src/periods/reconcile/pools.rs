@@ -37,7 +37,7 @@ impl Counted {
                 "parts of deleted and overwritten objects until garbage collection has run",
                 "a pool stores what is left after compression, and whole allocation units where it counts so",
                 "parts of uploads that were never completed, where they are in a pool of their own",
-                "buckets whose placement or storage class keeps its data in pools of other names; pools of other zones that have such names",
+                "indexes that gateways keep in pools of other names than theirs; pools of zones that are not read: `object_pools` names those that are meant",
                 "the two lists are read at different times",
             ],
         }
@@ -84,10 +84,40 @@ pub fn by_pool(images: &[Image]) -> BTreeMap<String, Sum> {
     all
 }
 
-/// True of a pool that RGW keeps objects' data in, by the name that it gives to such pools: `default.rgw.buckets.data`.
-#[must_use]
-pub fn is_of_objects(pool: &str) -> bool {
-    pool.contains(".rgw.") && pool.ends_with(".data")
+/// A pool, as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// What it stores, before replication; `None` where nobody could tell.
+    pub stored_bytes: Option<i64>,
+    /// What it is for, joined by commas; `None` where nobody could tell, or it is for nothing.
+    pub applications: Option<String>,
+}
+
+/// What gateways call the pools that they keep for themselves, behind the zone's name and `.rgw.`.
+const OWN: [&str; 8] = [
+    "root",
+    "control",
+    "meta",
+    "log",
+    "otp",
+    "notif",
+    "buckets.index",
+    "buckets.non-ec",
+];
+
+impl Pool {
+    /// True of a pool of that name which object gateways keep objects' data in: for RGW, and none that they keep for themselves. Where nobody could tell what a
+    /// pool is for, its name decides: `default.rgw.buckets.data`.
+    #[must_use]
+    pub fn is_of_objects(&self, name: &str) -> bool {
+        let behind = name.split_once(".rgw.").map(|(_, behind)| behind);
+        match &self.applications {
+            Some(all) => {
+                all.split(',').any(|a| a == "rgw") && behind.is_none_or(|b| !OWN.contains(&b))
+            }
+            None => behind.is_some_and(|b| b.ends_with("data")),
+        }
+    }
 }
 
 /// What pools store together; `None` where one of them does not tell.
@@ -101,16 +131,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pools_of_objects_are_known_by_name() {
+    fn pools_of_objects_are_known_by_what_they_are_for() {
+        let is = |name: &str, applications: Option<&str>| {
+            let applications = applications.map(str::to_owned);
+            let pool = Pool {
+                applications,
+                ..Pool::default()
+            };
+            pool.is_of_objects(name)
+        };
+        for name in [
+            "default.rgw.buckets.data",
+            "north.rgw.cold.data",
+            "objects",
+            "ec-4-2",
+            "x.data",
+        ] {
+            assert!(is(name, Some("rgw")), "{name}");
+            assert!(is(name, Some("cephfs,rgw")), "{name}");
+            assert!(!is(name, Some("rbd")), "{name}");
+        }
+        for name in [
+            ".rgw.root",
+            "default.rgw.log",
+            "default.rgw.meta",
+            "default.rgw.control",
+            "north.rgw.otp",
+        ] {
+            assert!(!is(name, Some("rgw")), "{name}");
+        }
+        for name in ["default.rgw.buckets.index", "default.rgw.buckets.non-ec"] {
+            assert!(!is(name, Some("rgw")) && !is(name, None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pool_of_unknown_use_is_known_by_its_name() {
         for (name, is) in [
             ("default.rgw.buckets.data", true),
             ("north.rgw.cold.data", true),
-            ("default.rgw.buckets.index", false),
-            ("default.rgw.buckets.non-ec", false),
+            ("default.rgw.log", false),
             ("cephfs.data", false),
             ("volumes", false),
         ] {
-            assert_eq!(is_of_objects(name), is, "{name}");
+            assert_eq!(Pool::default().is_of_objects(name), is, "{name}");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     Watermarks,
     compare::{Image, MARGIN_S, Reach, Sum, Volume, volume_of},
+    pools::Pool,
 };
 use crate::{
     domain::{
@@ -160,16 +161,20 @@ fn volume_of_life(life: &Life<'_>) -> Option<Volume> {
     })
 }
 
-/// What the pools of a source store, by name; `None` where nobody could tell.
+/// The pools of a source, by name.
 pub(super) async fn pools(
     store: &Store,
     source: &str,
     as_of: Ts,
-) -> Result<BTreeMap<String, Option<i64>>, UsageError> {
+) -> Result<BTreeMap<String, Pool>, UsageError> {
     let mut all = BTreeMap::new();
     each_life(store, (source, kind::CEPH_POOL), as_of, |life| {
         if ended(life) == Ok(None) {
-            all.insert(name_of(life).to_owned(), level(life, "stored_bytes"));
+            let pool = Pool {
+                stored_bytes: level(life, "stored_bytes"),
+                applications: latest(life, Aspect::Attributes).map(|k| k.label.clone()),
+            };
+            all.insert(name_of(life).to_owned(), pool);
         }
     })
     .await?;

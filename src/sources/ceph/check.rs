@@ -2,7 +2,7 @@
 
 use super::{
     super::{Finding, SourceError, Verdict},
-    Ceph, Part, cluster, command, images, shape, subvolumes,
+    Ceph, Part, cluster, command, images, subvolumes,
 };
 
 /// What a user of Ceph needs to be told all that is read.
@@ -48,8 +48,7 @@ fn ok(what: String) -> Finding {
 async fn cluster_found(ceph: &Ceph) -> Result<Finding, SourceError> {
     let mut counts = Vec::new();
     for told in &cluster::TOLD {
-        let text = ceph.commands.ceph(told.args).await?;
-        let items = (told.read)(&text).map_err(|why| shape("ceph", told.args, &why))?;
+        let (items, _) = told.items(&ceph.commands).await?;
         counts.push(format!("{} {}", items.len(), told.list.name));
     }
     Ok(ok(format!("cluster: {}", counts.join(", "))))

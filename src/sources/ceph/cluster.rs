@@ -1,10 +1,10 @@
 //! What a cluster has and how it fares: health, pools, device classes, OSDs. Nobody's usage: it has no owner and no meter.
 
-use super::{Ceph, natural, shape, size};
+use super::{Ceph, command::Commands, natural, shape, size};
 use crate::{
     domain::{Aspect, Known, Pass, Value, fact::kind},
     sources::{
-        Out,
+        Out, SourceError,
         item::{Item, label},
         run::{Fault, Run},
         whole::List,
@@ -30,6 +30,17 @@ pub(super) struct Told {
     pub(super) args: &'static [&'static str],
     /// What it shows.
     pub(super) read: fn(&str) -> Result<Vec<Item>, String>,
+    /// A command that tells more of the same.
+    pub(super) also: Option<Also>,
+}
+
+/// What another command tells of items.
+#[derive(Debug)]
+pub(super) struct Also {
+    /// The command, after `ceph`.
+    args: &'static [&'static str],
+    /// Adds it to them.
+    add: fn(&mut [Item], &str) -> Result<(), String>,
 }
 
 pub(super) const TOLD: [Told; 4] = [
@@ -40,6 +51,7 @@ pub(super) const TOLD: [Told; 4] = [
         },
         args: &["status"],
         read: status,
+        also: None,
     },
     Told {
         list: List {
@@ -48,6 +60,10 @@ pub(super) const TOLD: [Told; 4] = [
         },
         args: &["df", "detail"],
         read: pools,
+        also: Some(Also {
+            args: &["osd", "pool", "ls", "detail"],
+            add: applications,
+        }),
     },
     Told {
         list: List {
@@ -56,6 +72,7 @@ pub(super) const TOLD: [Told; 4] = [
         },
         args: &["df"],
         read: classes,
+        also: None,
     },
     Told {
         list: List {
@@ -64,8 +81,27 @@ pub(super) const TOLD: [Told; 4] = [
         },
         args: &["osd", "df", "tree"],
         read: osds,
+        also: None,
     },
 ];
+
+impl Told {
+    /// What is there, and the bytes of all answers.
+    pub(super) async fn items(
+        &self,
+        commands: &Commands,
+    ) -> Result<(Vec<Item>, usize), SourceError> {
+        let text = commands.ceph(self.args).await?;
+        let mut items = (self.read)(&text).map_err(|why| shape("ceph", self.args, &why))?;
+        let mut bytes = text.len();
+        if let Some(also) = &self.also {
+            let text = commands.ceph(also.args).await?;
+            (also.add)(&mut items, &text).map_err(|why| shape("ceph", also.args, &why))?;
+            bytes += text.len();
+        }
+        Ok((items, bytes))
+    }
+}
 
 impl Ceph {
     /// Reads every list of the cluster once.
@@ -95,10 +131,9 @@ impl Ceph {
 
     async fn ask(&mut self, told: &Told, run: &mut Run<'_>) -> Result<HashSet<String>, Fault> {
         let since = self.clock.now();
-        let text = self.commands.ceph(told.args).await?;
-        let items = (told.read)(&text).map_err(|why| shape("ceph", told.args, &why))?;
+        let (items, bytes) = told.items(&self.commands).await?;
         let date = self.dated(since);
-        run.read(0, text.len());
+        run.read(0, bytes);
         run.answered(date, items.len());
         let listed = items.iter().map(|i| i.id.clone()).collect();
         told.list.take(&mut self.memory, items, date, run).await?;
@@ -267,6 +302,34 @@ pub(super) fn pools(text: &str) -> Result<Vec<Item>, String> {
         Ok(item(p.id.to_string(), "present", shown, raw.get()))
     };
     df.pools.into_iter().map(read).collect()
+}
+
+/// What pools are for, of `ceph osd pool ls detail`: their applications, joined by commas.
+pub(super) fn applications(pools: &mut [Item], text: &str) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct Pool {
+        pool_id: i64,
+        #[serde(default)]
+        application_metadata: BTreeMap<String, serde::de::IgnoredAny>,
+    }
+    let told: Vec<Pool> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let told: BTreeMap<String, Pool> = told
+        .into_iter()
+        .map(|p| (p.pool_id.to_string(), p))
+        .collect();
+    for item in pools {
+        let Some(pool) = told.get(&item.id) else {
+            continue;
+        };
+        let names: Vec<&str> = pool
+            .application_metadata
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let of = label(Aspect::Attributes, Some(&names.join(",")));
+        item.shown.extend(of);
+    }
+    Ok(())
 }
 
 /// What the devices of each class have, of `ceph df`. OSDs without a class are in none: then only the whole is told.

@@ -2,7 +2,10 @@
 //!
 //! `bytes_quota` is a number, or the word `infinite` where there is no quota. Times have no zone: they are the manager's, which should go by UTC.
 
-use super::{super::item::Item, natural, size};
+use super::{
+    super::{item::Item, whole::ELSEWHERE},
+    natural, size,
+};
 use crate::domain::{Aspect, Ts, Value};
 use chrono::NaiveDateTime;
 use regex::Regex;
@@ -126,7 +129,7 @@ pub(super) fn read(
         settled(&i.state)
             .map(|s| {
                 if elsewhere && place.is_of_manila() {
-                    "elsewhere"
+                    ELSEWHERE
                 } else {
                     s
                 }

@@ -1,11 +1,12 @@
 //! Entries to the parsers of answers, for fuzzing: any bytes, true if they were accepted.
 
 use super::{
-    super::item::Item,
+    super::item::{self, Item},
     cluster,
     filesystem::{self, Place},
     image::{self, Space},
 };
+use crate::domain::Aspect;
 
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
@@ -60,12 +61,15 @@ pub fn subvolume(bytes: &[u8]) -> bool {
     read.is_some_and(|r| r.is_ok_and(|item| all_hold(&[item])))
 }
 
-/// `ceph status`, `ceph df detail`, `ceph osd df tree`.
+/// `ceph status`, `ceph df detail`, `ceph osd df tree`, `ceph osd pool ls detail`.
 #[must_use]
 pub fn cluster(bytes: &[u8]) -> bool {
     let Some(text) = text(bytes) else {
         return false;
     };
+    let shown = [item::label(Aspect::State, Some("present"))];
+    let mut pools = [Item::new("1".to_owned(), None, None, "", shown, "{}")];
+    let told = cluster::applications(&mut pools, text).is_ok();
     let read = cluster::TOLD.iter().map(|t| (t.read)(text));
-    read.flatten().any(|items| all_hold(&items))
+    read.flatten().any(|items| all_hold(&items)) || told && all_hold(&pools)
 }

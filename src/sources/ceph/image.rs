@@ -3,7 +3,10 @@
 //! `rbd ls --long` has an entry for an image and one for each of its snapshots; `rbd du` the same, with the space of objects that were ever touched
 //! (4 MiB each, whatever is in them). Neither shows the trash.
 
-use super::{super::item::Item, natural, size};
+use super::{
+    super::{item::Item, whole::ELSEWHERE},
+    natural, size,
+};
 use crate::domain::{Aspect, Known, Ts, Value, fact::attr};
 use chrono::NaiveDateTime;
 use regex::Regex;
@@ -258,14 +261,14 @@ impl Image {
         before: Option<&BTreeMap<String, i64>>,
     ) -> Item {
         let state = if elsewhere && is_of_openstack(&self.name) {
-            "elsewhere"
+            ELSEWHERE
         } else if self.trash {
             "trash"
         } else {
             "active"
         };
         // Whose volume it was is told of the trash too: it is what a ghost may be.
-        let put_away = self.trash && state == "elsewhere";
+        let put_away = self.trash && state == ELSEWHERE;
         let trash = put_away.then(|| (attr::TRASH.to_owned(), "true".to_owned()));
         let told = Known {
             attrs: trash.into_iter().collect(),

@@ -112,6 +112,12 @@ struct NodeStatus {
     #[serde(
         default,
         deserialize_with = "or_default",
+        skip_serializing_if = "Quantities::is_empty"
+    )]
+    capacity: Quantities,
+    #[serde(
+        default,
+        deserialize_with = "or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
     addresses: Vec<Address>,
@@ -155,35 +161,43 @@ impl NodeStatus {
 /// Where kubelets answer that do not say.
 const KUBELET_PORT: u16 = 10_250;
 
-/// A node, and the server that it is. What it has to give is what it can allocate.
-pub(super) fn node(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
-    let mut node: Node = parse(body)?;
-    node.metadata.annotations.clear();
-    let has = &node.status.allocatable;
-    let mut levels = BTreeMap::new();
-    let mut put = |level: &str, quantity: i64| {
-        if quantity != 0 {
-            levels.insert(level.to_owned(), quantity);
-        }
-    };
+/// What there is, by the names of levels; nothing of what there is none of.
+fn room(
+    has: &Quantities,
+    gpus: &Regex,
+) -> Result<impl Iterator<Item = (&'static str, i64)>, String> {
     let read = |name: &str, of: quantity::Read| {
         has.get(name)
             .map_or(Ok(0), |text| of(text))
             .map_err(|e| format!("{name}: {e}"))
     };
-    put("cpu_nanocores", read("cpu", quantity::nanocores)?);
-    put("memory_bytes", read("memory", quantity::whole)?);
-    put(
-        "ephemeral_bytes",
-        read("ephemeral-storage", quantity::whole)?,
-    );
     let mut devices = 0_i64;
     for name in has.keys().filter(|n| gpus.is_match(n)) {
         devices = devices
             .checked_add(read(name, quantity::whole)?)
             .ok_or("it has too many GPUs to be counted")?;
     }
-    put("gpus", devices);
+    let levels = [
+        ("cpu_nanocores", read("cpu", quantity::nanocores)?),
+        ("memory_bytes", read("memory", quantity::whole)?),
+        (
+            "ephemeral_bytes",
+            read("ephemeral-storage", quantity::whole)?,
+        ),
+        ("gpus", devices),
+    ];
+    Ok(levels.into_iter().filter(|(_, level)| *level != 0))
+}
+
+/// A node, and the server that it is. Its levels are what pods may ask for and, as `capacity_`, all that it has.
+pub(super) fn node(body: &str, gpus: &Regex) -> Result<Option<Thing>, String> {
+    let mut node: Node = parse(body)?;
+    node.metadata.annotations.clear();
+    let status = &node.status;
+    let mut levels = BTreeMap::new();
+    for (prefix, has) in [("", &status.allocatable), ("capacity_", &status.capacity)] {
+        levels.extend(room(has, gpus)?.map(|(name, level)| (format!("{prefix}{name}"), level)));
+    }
     let provider = node.spec.provider_id.as_deref();
     let kubelet = node.status.kubelet();
     let label = |name: &str| node.metadata.labels.get(name).map(String::as_str);

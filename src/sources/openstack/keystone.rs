@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     Aspect, Known, Memory, Value,
     fact::kind,
-    memory::{Remembered, Sighted},
+    memory::{Remembered, Sighted, Sightings},
     tenancy::attr,
 };
 use crate::net::{Reply, Tally};
@@ -180,7 +180,7 @@ pub(super) async fn projects(
             open.insert(
                 id,
                 Remembered {
-                    sighted: BTreeMap::from([(Aspect::Attributes, sighted)]),
+                    sighted: Sightings::from([(Aspect::Attributes, sighted)]),
                 },
             );
         }

@@ -22,12 +22,12 @@ use crate::{
     domain::{
         Aspect, Memory, PassMode, Ts, Value,
         fact::kind,
-        memory::{Remembered, Sighted},
+        memory::{Remembered, Sighted, Sightings},
     },
     net::Dated,
 };
 use regex::Regex;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Name of the list in passes.
 pub(super) const SERVERS: &str = "servers";
@@ -297,7 +297,7 @@ impl Reader<'_> {
         log: Option<&Log>,
         date: Dated,
         run: &mut Run<'_>,
-    ) -> BTreeMap<Aspect, Sighted> {
+    ) -> Sightings {
         if let Some(log) = log {
             self.write_actions(&server.id, log, server.launched.is_some(), run);
         }
@@ -328,7 +328,7 @@ impl Reader<'_> {
                     Some(&server.raw),
                 );
             }
-            return BTreeMap::new();
+            return Sightings::default();
         }
         let before = self.remembered(&server.id).map(|r| &r.sighted);
         let state = before.and_then(|b| b.get(&Aspect::State));
@@ -407,7 +407,7 @@ impl Reader<'_> {
         note.settled = date.at >= server.updated.plus_seconds(SETTLES_IN_S);
     }
 
-    fn remember(&mut self, server: Server, sighted: BTreeMap<Aspect, Sighted>) {
+    fn remember(&mut self, server: Server, sighted: Sightings) {
         let open = self.memory.open_mut(kind::SERVER);
         if server.deleted {
             open.remove(&server.id);

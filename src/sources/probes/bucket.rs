@@ -1,7 +1,7 @@
 //! An object's way into a bucket and back, by presigned requests (SigV4).
 
 use crate::{
-    config::{ProbeOf, Secret},
+    config::{ProbeOf, Secret, SecretGone},
     domain::{Ts, digest},
     net::{Client, Reply, Request, Tally},
 };
@@ -56,7 +56,7 @@ impl Bucket {
     pub(super) async fn there_and_back(&self, tally: &Tally, now: Ts) -> Result<(), String> {
         let key = format!("plimsoll-probe-{}-{}", self.whose, now.0);
         let body = Bytes::from(format!("put by a probe of plimsoll at {now}\n"));
-        let put = Request::put(self.signed(Method::Put, &key, now)?, body.clone());
+        let put = Request::put(self.signed(Method::Put, &key, now).await?, body.clone());
         self.send("put", put, tally).await?;
         let got = self.get(&key, &body, tally, now).await;
         let deleted = self.delete(&key, tally, now).await;
@@ -64,7 +64,7 @@ impl Bucket {
     }
 
     async fn get(&self, key: &str, put: &Bytes, tally: &Tally, now: Ts) -> Result<(), String> {
-        let get = Request::get(self.signed(Method::Get, key, now)?);
+        let get = Request::get(self.signed(Method::Get, key, now).await?);
         let reply = self.send("get", get, tally).await?;
         if reply.body != put {
             return Err("get: what came back is not what was put".to_owned());
@@ -73,7 +73,7 @@ impl Bucket {
     }
 
     async fn delete(&self, key: &str, tally: &Tally, now: Ts) -> Result<(), String> {
-        let delete = Request::delete(self.signed(Method::Delete, key, now)?);
+        let delete = Request::delete(self.signed(Method::Delete, key, now).await?);
         self.send("delete", delete, tally).await.map(drop)
     }
 
@@ -86,16 +86,20 @@ impl Bucket {
         Err(format!("{what}: {}", reply.error("")))
     }
 
-    fn signed(&self, method: Method, key: &str, now: Ts) -> Result<Url, String> {
+    /// Signed by the keys as they are now.
+    async fn signed(&self, method: Method, key: &str, now: Ts) -> Result<Url, String> {
         let date = jiff::Timestamp::from_second(now.second())
             .map_err(|e| format!("no request can be signed at {now}: {e}"))?;
         let url = self.url.join(key).map_err(|e| e.to_string())?;
+        let gone = |e: SecretGone| e.to_string();
+        let access_key = self.access_key.current().await.map_err(gone)?;
+        let secret_key = self.secret_key.current().await.map_err(gone)?;
         Ok(rusty_s3::signing::sign(
             &date,
             method,
             url,
-            self.access_key.expose(),
-            self.secret_key.expose(),
+            &access_key,
+            &secret_key,
             None,
             &self.region,
             SIGNED_S,

@@ -19,13 +19,13 @@ use crate::{
         Aspect, Evidence, Known, Pass, PassMode, Ts, Value,
         fact::{kind, probe},
     },
-    net::{Client, Clock, Options, Request, Tally},
+    net::{Client, Clock, Options, Tally},
 };
 use bucket::Bucket;
 use futures::future::join_all;
 use port::Certificate;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
@@ -57,6 +57,8 @@ pub struct Prober {
     collector: String,
     probes: Vec<(String, Way)>,
     found: Vec<Found>,
+    /// Those whose latest try was bad: said once, when it begins and when it ends.
+    failing: BTreeSet<String>,
 }
 
 /// How a probe tries.
@@ -75,7 +77,8 @@ enum Way {
 #[derive(Debug)]
 struct Page {
     client: Client,
-    request: Request,
+    url: Url,
+    login: Option<HttpLogin>,
     status: Vec<u16>,
     contains: Option<String>,
 }
@@ -104,6 +107,7 @@ impl Prober {
             clock: clock.clone(),
             collector: collector.to_owned(),
             found: Vec::new(),
+            failing: BTreeSet::new(),
         })
     }
 
@@ -162,9 +166,21 @@ impl Prober {
         let mut bad = Vec::new();
         for ((name, _), found) in self.probes.iter().zip(&tries) {
             run.add(kind::PROBE, name, [found.draft(&self.collector)], None);
-            if let Err(why) = &found.came {
-                tracing::warn!(source = self.conf.name, probe = name, why, "a probe failed");
-                bad.push(format!("{name}: {why}"));
+            match &found.came {
+                Ok(()) if self.failing.remove(name) => {
+                    tracing::info!(
+                        source = self.conf.name,
+                        probe = name,
+                        "a probe is good again"
+                    );
+                }
+                Ok(()) => {}
+                Err(why) => {
+                    if self.failing.insert(name.clone()) {
+                        tracing::warn!(source = self.conf.name, probe = name, why, "a probe fails");
+                    }
+                    bad.push(format!("{name}: {why}"));
+                }
             }
             self.found.push(Found {
                 probe: name.clone(),
@@ -259,7 +275,8 @@ impl Way {
                 ca_file,
             } => Self::Page(Box::new(Page {
                 client: client(timeout_s, ca_file.as_deref(), clock)?,
-                request: request(url, login.as_ref())?,
+                url: url.clone(),
+                login: login.clone(),
                 status: status.clone(),
                 contains: contains.clone(),
             })),
@@ -307,7 +324,10 @@ impl Way {
 
 impl Page {
     async fn get(&self, tally: &Tally) -> Result<(), String> {
-        let sent = self.client.send(&self.request, tally).await;
+        let host = self.url.host_str().unwrap_or_default();
+        let request = super::logged_in(&self.url, self.login.as_ref(), host).await;
+        let request = request.map_err(|e| e.to_string())?;
+        let sent = self.client.send(&request, tally).await;
         let reply = sent.map_err(|e| e.to_string())?;
         let good = if self.status.is_empty() {
             reply.is_ok()
@@ -341,17 +361,6 @@ pub(super) fn once(timeout_s: u32, body_max: u64) -> Options {
         idle_max: Some(0),
         ..Options::new(Duration::from_secs(timeout_s.into()), body_max)
     }
-}
-
-fn request(url: &Url, login: Option<&HttpLogin>) -> Result<Request, SourceError> {
-    let request = Request::get(url.clone());
-    Ok(match login {
-        None => request,
-        Some(HttpLogin::Bearer(token)) => request.bearer(token.expose())?,
-        Some(HttpLogin::Basic { username, password }) => {
-            request.basic(username, password.expose())?
-        }
-    })
 }
 
 /// As much of a reason as is kept.

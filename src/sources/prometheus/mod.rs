@@ -18,9 +18,9 @@ use super::{
     run::{Draft, Fault, Run},
 };
 use crate::{
-    config::{self, HttpLogin, MetricsFrom},
+    config::{self, MetricsFrom},
     domain::{Known, Memory, Outcome, Pass, PassMode, Ts, fact::kind},
-    net::{Client, Clock, NetError, Options, Request},
+    net::{Client, Clock, Options, Request},
 };
 use keep::Keeper;
 use query::Asked;
@@ -149,15 +149,8 @@ fn list_of(feeds: &[Feed], feed: usize) -> String {
 
 impl Shared {
     /// A GET with what logs us in.
-    fn request(&self, url: Url) -> Result<Request, NetError> {
-        let request = Request::get(url);
-        match &self.conf.login {
-            None => Ok(request),
-            Some(HttpLogin::Bearer(token)) => request.bearer(token.expose()),
-            Some(HttpLogin::Basic { username, password }) => {
-                request.basic(username, password.expose())
-            }
-        }
+    async fn request(&self, url: &Url) -> Result<Request, SourceError> {
+        super::logged_in(url, self.conf.login.as_ref(), &self.conf.name).await
     }
 
     fn run<'a>(&self, list: &str, out: &'a Out) -> Run<'a> {

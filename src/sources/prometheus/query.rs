@@ -150,7 +150,7 @@ impl Asked {
             url.path().trim_end_matches('/')
         ));
         url.query_pairs_mut().extend_pairs(asked);
-        let request = shared.request(url.clone())?;
+        let request = shared.request(&url).await?;
         let reply = shared.client.send(&request, tally).await?;
         if reply.is_ok() {
             return Ok((url, reply));

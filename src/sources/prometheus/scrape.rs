@@ -40,7 +40,8 @@ pub(super) async fn ask(
     tally: &Tally,
 ) -> Result<(Reply, Page), SourceError> {
     let request = shared
-        .request(target.url.clone())?
+        .request(&target.url)
+        .await?
         .header("accept", ACCEPT)?;
     let reply = shared.client.send(&request, tally).await?;
     if !reply.is_ok() {

@@ -5,7 +5,7 @@
 //! asked for by name: buckets of accounts, or of an owner who has too many for one answer.
 //!
 //! # Memory usage
-//! About 500 bytes for each bucket that lives, and the answers of as many owners as are asked at once.
+//! About a kilobyte for each bucket that lives, and the answers of as many owners as are asked at once.
 
 use super::{
     Zone,

@@ -19,9 +19,9 @@ pub fn usage(bytes: &[u8]) -> bool {
     let Ok(read) = usage::read(bytes, HOUR) else {
         return false;
     };
-    for ((user, _), counted) in &read.counted {
-        let scope = Scopes::default().of(user);
-        for (counter, shown) in &counted.counters {
+    for lines in read.each() {
+        let scope = Scopes::default().of(&lines[0].user);
+        for (counter, shown) in &usage::count(lines).counters {
             let draft = usage::draft(HOUR, HOUR, &scope, counter, *shown);
             assert!(draft.from == HOUR && draft.at == HOUR.plus_seconds(HOUR_S));
             assert!(draft.value.known().is_some_and(|known| {

@@ -15,7 +15,7 @@ mod session;
 mod usage;
 
 pub use buckets::Buckets;
-pub use log::UsageLog;
+pub use log::{Noticed, UsageLog};
 
 use super::{Out, Source, SourceError, run::Run, whole};
 use crate::{

@@ -11,14 +11,18 @@ use crate::{
 };
 use serde::Deserialize;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 use url::Url;
+
+/// Gateways remembered behind one endpoint: a load balancer's are many.
+const INSTANCES_MAX: usize = 64;
 
 /// For how long a signature holds. A gateway measures it by its own clock, which we follow to about a second.
 const SIGNED_S: u64 = 300;
@@ -58,10 +62,12 @@ pub(super) struct Session {
     current: AtomicUsize,
     /// The gateways' clock less ours.
     ahead_us: AtomicI64,
-    /// By endpoint: who answered last.
-    gateways: Mutex<BTreeMap<usize, Gateway>>,
+    /// By endpoint: who answered there, the latest last.
+    gateways: Mutex<BTreeMap<usize, Vec<Gateway>>>,
     /// What has to be said of gateways since it was last asked.
     remarks: Mutex<Vec<String>>,
+    /// Gateways that were started anew since it was last asked.
+    restarts: AtomicU64,
 }
 
 /// What a gateway says of an error.
@@ -88,6 +94,7 @@ impl Session {
             ahead_us: AtomicI64::new(0),
             gateways: Mutex::default(),
             remarks: Mutex::default(),
+            restarts: AtomicU64::new(0),
         })
     }
 
@@ -99,13 +106,18 @@ impl Session {
     /// The zone that answered, once one did.
     pub(super) fn zone(&self) -> Option<String> {
         let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
-        gateways.values().next().map(|g| g.zone.clone())
+        first(&gateways).map(|g| g.zone.clone())
     }
 
     /// What has to be said of gateways since this was last asked: who was started anew. A pass that fails has its error to tell and must not ask: what
     /// it took would be lost.
     pub(super) fn remarks(&self) -> Vec<String> {
         std::mem::take(&mut self.remarks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many gateways were started anew since this was last asked.
+    pub(super) fn restarts(&self) -> u64 {
+        self.restarts.swap(0, Ordering::Relaxed)
     }
 
     /// GETs a path below `/admin`; any answer but 2xx is an error. Parameters are sorted by name. Where a gateway is silent or in trouble the next one is
@@ -165,7 +177,15 @@ impl Session {
         query: &[(&str, &str)],
         tally: &Tally,
     ) -> Result<Reply, SourceError> {
-        let url = self.signed(&self.conf.endpoints[endpoint], signed_at, path, query)?;
+        let (access_key, secret_key) = self.keys().await?;
+        let signer = (&*access_key, &*secret_key);
+        let url = self.signed(
+            &self.conf.endpoints[endpoint],
+            signed_at,
+            path,
+            query,
+            signer,
+        )?;
         let request = Request::get(url).header("accept", "application/json")?;
         let reply = self.http.send(&request, tally).await?;
         if reply.date.by_server {
@@ -174,12 +194,23 @@ impl Session {
         Ok(reply)
     }
 
+    /// The keys, as they are now.
+    async fn keys(&self) -> Result<(Cow<'_, str>, Cow<'_, str>), SourceError> {
+        let gone = |gone| SourceError::secret(&self.conf.name, &gone);
+        let access_key = self.conf.access_key.current().await.map_err(gone)?;
+        Ok((
+            access_key,
+            self.conf.secret_key.current().await.map_err(gone)?,
+        ))
+    }
+
     fn signed(
         &self,
         endpoint: &Url,
         at: Ts,
         path: &str,
         query: &[(&str, &str)],
+        (access_key, secret_key): (&str, &str),
     ) -> Result<Url, SourceError> {
         let date = jiff::Timestamp::from_second(at.second())
             .map_err(|e| self.wrong(&format!("no request can be signed at {at}: {e}")))?;
@@ -190,8 +221,8 @@ impl Session {
             &date,
             rusty_s3::Method::Get,
             url,
-            self.conf.access_key.expose(),
-            self.conf.secret_key.expose(),
+            access_key,
+            secret_key,
             None,
             &self.conf.region,
             SIGNED_S,
@@ -209,7 +240,7 @@ impl Session {
         };
         let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = self.conf.zone.as_ref();
-        if let Some(zone) = wanted.or_else(|| gateways.values().next().map(|g| &g.zone))
+        if let Some(zone) = wanted.or_else(|| first(&gateways).map(|g| &g.zone))
             && *zone != gateway.zone
         {
             return Err(self.wrong(&format!(
@@ -217,14 +248,23 @@ impl Session {
                 self.conf.endpoints[endpoint], gateway.zone
             )));
         }
-        let before = gateways.insert(endpoint, gateway.clone());
-        if before.is_some_and(|b| b.instance != gateway.instance) {
+        let known = gateways.entry(endpoint).or_default();
+        if known.contains(&gateway) {
+            return Ok(());
+        }
+        let is_new = !known.is_empty();
+        if known.len() == INSTANCES_MAX {
+            known.remove(0);
+        }
+        known.push(gateway);
+        if is_new {
             let remark = format!(
                 "the gateway at {} was started anew, or another one answers there, before {}: if it was killed, what it had not yet written to its usage \
                  log is lost, and that hour may be short",
                 self.conf.endpoints[endpoint], reply.date.at
             );
             tracing::warn!(source = self.conf.name, "{remark}");
+            self.restarts.fetch_add(1, Ordering::Relaxed);
             let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
             remarks.push(remark);
         }
@@ -237,6 +277,11 @@ impl Session {
             why: why.to_owned(),
         }
     }
+}
+
+/// Any gateway that answered.
+fn first(gateways: &BTreeMap<usize, Vec<Gateway>>) -> Option<&Gateway> {
+    gateways.values().flatten().next()
 }
 
 /// True where another gateway may fare better.

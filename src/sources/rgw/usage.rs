@@ -83,22 +83,34 @@ impl Counts {
     }
 }
 
-/// One user's requests to a bucket in an hour.
+/// What one user's requests to a bucket came to in an hour.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counted<'a> {
-    /// Sorted. A few of many kinds, and there may be tens of thousands of such lists at once: a map would take several times the room.
+    /// Sorted: a few of many kinds.
     pub(super) counters: Vec<(Counter, Counts)>,
     /// As sent.
     pub(super) raw: Cow<'a, str>,
+    /// Why some of it could not be read.
+    pub(super) fault: Option<String>,
 }
 
-/// Who pays, and the name of the bucket.
-pub(super) type Whose = (String, String);
+/// One line of the answer: whose it is, and the line as sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// Who pays.
+    pub(super) user: Cow<'a, str>,
+    /// The name of the bucket.
+    pub(super) bucket: Cow<'a, str>,
+    raw: &'a str,
+}
 
 /// What an hour's answer tells, and what of it could not be read: whose it is, and why.
+///
+/// Lines are taken apart one by one as they are asked for: there may be tens of thousands, and each takes several times its room.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Hour<'a> {
-    pub(super) counted: BTreeMap<Whose, Counted<'a>>,
+    /// Sorted by whose they are.
+    lines: Vec<Line<'a>>,
     pub(super) faults: Vec<(String, String)>,
 }
 
@@ -116,10 +128,16 @@ struct Entry<'a> {
     buckets: Vec<&'a RawValue>,
 }
 
+/// What has to be known of a line before it is counted.
+#[derive(Deserialize)]
+struct Of<'a> {
+    #[serde(borrow)]
+    bucket: Cow<'a, str>,
+    epoch: i64,
+}
+
 #[derive(Deserialize)]
 struct Bucket {
-    bucket: String,
-    epoch: i64,
     #[serde(default)]
     owner: String,
     #[serde(default)]
@@ -152,51 +170,78 @@ impl Category {
     }
 }
 
-/// Reads the answer about one hour. A user may be in several entries of it, where one page of RGW's own log ends: they add up.
+/// Reads the answer about one hour.
 ///
 /// # Errors
 /// When it is no such answer, or tells of another hour: then it is not an answer to what was asked.
 pub(super) fn read(body: &[u8], hour: Ts) -> Result<Hour<'_>, String> {
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|e| e.to_string())?;
     let mut read = Hour::default();
-    for entry in &answer.entries {
-        for raw in &entry.buckets {
-            let bucket: Bucket = match serde_json::from_str(raw.get()) {
-                Ok(bucket) => bucket,
+    for entry in answer.entries {
+        for line in entry.buckets {
+            let of: Of<'_> = match serde_json::from_str(line.get()) {
+                Ok(of) => of,
                 Err(e) => {
                     read.faults.push((entry.user.to_string(), e.to_string()));
                     continue;
                 }
             };
-            if bucket.epoch != hour.second() {
+            if of.epoch != hour.second() {
                 return Err(format!(
                     "the hour of {hour} was asked for, and the answer has one of {}",
-                    Ts(bucket.epoch.saturating_mul(1_000_000))
+                    Ts(of.epoch.saturating_mul(1_000_000))
                 ));
             }
-            let whose = (entry.user.to_string(), bucket.bucket.clone());
-            let counted = read.counted.entry(whose).or_default();
-            if let Err(why) = counted.add(&bucket, &entry.user, raw.get()) {
-                let of = format!("{}/{}", entry.user, bucket.bucket);
-                read.faults.push((of, why));
-            }
+            read.lines.push(Line {
+                user: entry.user.clone(),
+                bucket: of.bucket,
+                raw: line.get(),
+            });
         }
     }
+    // In the answer's order where several are of the same: what is kept of them stays the same.
+    read.lines.sort_by(|a, b| a.whose().cmp(&b.whose()));
     Ok(read)
 }
 
-impl<'a> Counted<'a> {
-    fn add(&mut self, bucket: &Bucket, user: &str, raw: &'a str) -> Result<(), String> {
-        if self.raw.is_empty() {
-            self.raw = Cow::Borrowed(raw);
-        } else {
-            self.raw.to_mut().extend(["\n", raw]);
+impl<'a> Hour<'a> {
+    /// Lines by whose they are. A user may be in several entries of an answer, where one page of RGW's own log ends: what those say adds up.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[Line<'a>]> {
+        self.lines.chunk_by(|a, b| a.whose() == b.whose())
+    }
+}
+
+impl Line<'_> {
+    fn whose(&self) -> (&str, &str) {
+        (&self.user, &self.bucket)
+    }
+}
+
+/// Adds up lines that are of the same user and bucket.
+pub(super) fn count<'a>(lines: &[Line<'a>]) -> Counted<'a> {
+    let mut counted = Counted::default();
+    for line in lines {
+        if let Err(why) = counted.add(line) {
+            counted.fault.get_or_insert(why);
         }
+    }
+    counted
+}
+
+impl<'a> Counted<'a> {
+    fn add(&mut self, line: &Line<'a>) -> Result<(), String> {
+        if self.raw.is_empty() {
+            self.raw = Cow::Borrowed(line.raw);
+        } else {
+            self.raw.to_mut().extend(["\n", line.raw]);
+        }
+        let bucket: Bucket = serde_json::from_str(line.raw).map_err(|e| e.to_string())?;
         let owner =
-            (!bucket.payer.is_empty() && bucket.owner != user).then(|| bucket.owner.clone());
-        for category in &bucket.categories {
+            (!bucket.payer.is_empty() && bucket.owner != line.user).then(|| bucket.owner.clone());
+        for category in bucket.categories {
+            let counts = category.counts()?;
             let counter = Counter {
-                category: category.category.clone(),
+                category: category.category,
                 owner: owner.clone(),
             };
             let found = self.counters.binary_search_by(|(c, _)| c.cmp(&counter));
@@ -204,10 +249,10 @@ impl<'a> Counted<'a> {
                 self.counters.insert(at, (counter, Counts::default()));
                 at
             });
-            let shown = &mut self.counters[at].1;
+            let (counter, shown) = &mut self.counters[at];
             *shown = shown
-                .plus(category.counts()?)
-                .ok_or_else(|| format!("{} does not fit 64 bits", category.category))?;
+                .plus(counts)
+                .ok_or_else(|| format!("{} does not fit 64 bits", counter.category))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The foreign side: `libchdb.so`, which holds ClickHouse. The only module with `unsafe` in it.
+//! The foreign side: `libchdb.so`, which holds ClickHouse, and the C library's allocator. The only module with `unsafe` in it.
 #![expect(
     unsafe_code,
     reason = "a C library is called; every block says why it is sound"
@@ -16,6 +16,18 @@ type SetSignalHandlers = unsafe extern "C" fn(c_int);
 type QueryCmdline = unsafe extern "C" fn(c_int, *const *const c_char) -> *mut c_void;
 /// `const char * chdb_result_error(chdb_result *)`: null when there is none; owned by the result.
 type ResultError = unsafe extern "C" fn(*mut c_void) -> *const c_char;
+
+/// Arenas that this process's threads allocate from. glibc makes eight for each core, and what a thread has freed stays in its arena: the batches that a few threads
+/// took apart one after the other then took their room several times over.
+#[cfg(target_env = "gnu")]
+const ARENAS: c_int = 2;
+
+/// Lets threads share their room. To be called before there are any.
+pub(super) fn share_arenas() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes any two integers, and this process has one thread yet. That it may refuse costs nothing but memory.
+    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+}
 
 /// Runs ClickHouse with a command line, as its own `main` would, until the command line's queries end. Returns why they ended.
 ///

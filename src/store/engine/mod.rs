@@ -33,6 +33,11 @@ use std::{
 };
 use url::Url;
 
+/// Lets this process's threads share their room: what many hold at times, each by itself, adds up. To be called before there are any.
+pub fn share_arenas() {
+    ffi::share_arenas();
+}
+
 /// Exit status of an engine that found another in its directory (`EX_TEMPFAIL` of sysexits.h).
 pub const BUSY: u8 = 75;
 /// How long an engine may take until it answers: seconds on a machine at ease, more when it has a crash to recover from.

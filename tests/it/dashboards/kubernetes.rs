@@ -24,6 +24,8 @@ pub(super) async fn seed_cluster(store: &Store) {
                 ("k8s.cpu.request", "{cpu-n}.s"),
                 ("k8s.memory.request", "By.s"),
                 ("k8s.gpu.request", "{gpu}.s"),
+                ("k8s.memory.usage", "By.s"),
+                ("k8s.cpu.usage", "ns"),
             ],
             "device",
         ),

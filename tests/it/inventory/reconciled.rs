@@ -112,6 +112,7 @@ impl Both {
             rbd_command: argv("rbd"),
             parts: ["cluster", "rbd"].map(str::to_owned).into(),
             pools: None,
+            object_pools: None,
             openstack: Some("north".into()),
             interval_s: 300,
             used_interval_s: 3600,

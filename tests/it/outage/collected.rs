@@ -151,6 +151,7 @@ impl Collected {
                 }
             }
             let open = memory.open_mut(&key.kind);
+            let sighted = sighted.into_iter().collect();
             open.insert(key.resource.clone(), Remembered { sighted });
         }
         for p in self
@@ -275,6 +276,7 @@ pub(super) fn usage(world: &World, got: &Collected) -> Vec<UsageRow> {
             prefix: "contract:".to_owned(),
         }],
         contracts: contracts.map(|(c, t)| (c.to_owned(), t.to_owned())).into(),
+        ..Tenancy::default()
     })
     .unwrap();
     let mut resources: BTreeMap<ResourceKey, Vec<Fact>> = BTreeMap::new();

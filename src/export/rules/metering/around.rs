@@ -101,3 +101,49 @@ pub(super) fn storage(made: &mut Made) {
         }],
     );
 }
+
+/// Whether the usage log of object gateways tells all.
+pub(super) fn gateways(made: &mut Made) {
+    made.alert(
+        "PlimsollGatewayRestarted",
+        Severity::Ticket,
+        0,
+        "increase(plimsoll_gateway_restarts_total[1h]) > 0",
+        [
+            "An object gateway of {{ $labels.source }} was started anew",
+            "If it was killed, requests that it had not yet written to its usage log are lost, and that hour is short. One that is stopped in order loses nothing.",
+        ],
+        &[Shown {
+            name: "one of two sources at 10 m; an hour later it is over",
+            series: &[
+                ("plimsoll_gateway_restarts_total{source=\"a\"}", "0x9 1x80"),
+                ("plimsoll_gateway_restarts_total{source=\"b\"}", "3x89"),
+            ],
+            fires_at: &[11, 60],
+            quiet_at: &[9, 75],
+            labels: &[("source", "a")],
+            value: "",
+        }],
+    );
+    made.alert(
+        "PlimsollUsageLogTrimmed",
+        Severity::Ticket,
+        0,
+        "increase(plimsoll_usage_log_trims_total[1h]) > 0",
+        [
+            "The usage log of {{ $labels.source }} was trimmed while it was read",
+            "Of an hour that is not final something was removed. What was read of it is kept; what was counted between the last reading and the trim is lost.",
+        ],
+        &[Shown {
+            name: "an hour of one source is trimmed at 10 m; an hour later it is over",
+            series: &[
+                ("plimsoll_usage_log_trims_total{source=\"a\"}", "0x9 1x80"),
+                ("plimsoll_usage_log_trims_total{source=\"b\"}", "0x89"),
+            ],
+            fires_at: &[11, 60],
+            quiet_at: &[9, 75],
+            labels: &[("source", "a")],
+            value: "",
+        }],
+    );
+}

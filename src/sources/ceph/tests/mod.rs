@@ -33,6 +33,7 @@ impl Cluster {
             rbd_command: argv("rbd"),
             parts: Part::ALL.map(|p| p.word().to_owned()).into(),
             pools: None,
+            object_pools: None,
             openstack: None,
             interval_s: 300,
             used_interval_s: 3600,

@@ -39,6 +39,17 @@ async fn a_cluster_has_health_pools_classes_and_osds_on_hosts() {
         .unwrap();
     let levels = &data.shown[&Aspect::Flavor].known().unwrap().levels;
     assert!(levels["stored_bytes"] > 0 && levels["used_bytes"] >= 2 * levels["stored_bytes"]);
+    // What pools are for, another command tells.
+    let is_for = |name: &str| {
+        let pool = pools
+            .iter()
+            .find(|p| p.shown[&Aspect::Name] == Value::label(name));
+        let told = known(&facts, &pool.unwrap().id, Aspect::Attributes);
+        told.map(|k| k.label.as_str())
+    };
+    assert_eq!(is_for("default.rgw.buckets.data"), Some("rgw"));
+    assert_eq!(is_for("volumes"), Some("rbd"));
+    assert_eq!(is_for("device_health_metrics"), Some("mgr_devicehealth"));
 }
 
 #[test]
