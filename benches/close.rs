@@ -81,10 +81,12 @@ async fn projects(store: &Store) {
         for fact in &facts {
             let mut fact = fact.clone();
             fact.key.resource = project(n);
+            // The first one may be a project of the cloud's own, without a tag.
             if let Value::Known(known) = &mut fact.value
-                && let Some(tags) = known.attrs.get_mut(attr::TAGS)
+                && known.attrs.contains_key(attr::DOMAIN_ID)
             {
-                *tags = format!("contract:CO-{n:04}");
+                let tag = format!("contract:CO-{n:04}");
+                known.attrs.insert(attr::TAGS.to_owned(), tag);
             }
             batch.facts.push(fact);
         }
