@@ -54,9 +54,8 @@ def servers(at):
         s = web.boot('short-active', F['m1.tiny'], deb, nweb)
         web.kill(s)
 
-    def short_blind():                    # deleted without waiting for ACTIVE
+    def short_blind():                    # deleted at once: a moment later a host may have built it
         s = web.boot('short-blind', F['m1.tiny'], deb, nweb, wait=None)
-        time.sleep(0.2)
         web.kill(s)
 
     def stopped():

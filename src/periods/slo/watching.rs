@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Objectives from facts under watch. Slices are judged once they are settled, with no gap among them: while nothing settles every alert stays as it was,
 /// and what was missed meanwhile is judged afterwards. A new one that is given the same facts comes to the same alerts, so nothing is to be kept on disk.
 ///
-/// **Memory usage**: see [`slo::Rings`], for each objective and tenant with an event since it began.
+/// **Memory usage**: see [`crate::slo::Rings`], for each objective and tenant with an event since it began.
 #[derive(Debug, Default)]
 pub struct Watching {
     /// By objective.
