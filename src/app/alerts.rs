@@ -92,7 +92,7 @@ impl Telling<'_> {
         let Some(since) = watching.since(&self.slos, &settled) else {
             return Ok(None);
         };
-        let events = Events::read(store, &self.rules, config, &self.slos, since, now).await?;
+        let events = Events::read(store, &self.rules, &self.slos, settled, (since, now)).await?;
         Ok(Some(events))
     }
 

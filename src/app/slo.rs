@@ -46,15 +46,9 @@ pub(super) async fn slo(config: Config, command: &args::SloCommand) -> Result<u8
     // A backtest fills its windows first.
     let longest = slos.iter().map(|s| i64::from(s.window.nominal_s())).max();
     let since = period.from.plus_seconds(-longest.unwrap_or(0));
-    let events = Events::read(
-        &asked.store,
-        &asked.rules,
-        &config,
-        &slos,
-        since,
-        asked.as_of,
-    )
-    .await?;
+    let settled = Settled::read(&asked.store, &config, asked.as_of).await?;
+    let times = (since, asked.as_of);
+    let events = Events::read(&asked.store, &asked.rules, &slos, settled, times).await?;
     asked.store.close().await?;
     let whose = |tenant: &str| of.tenant.as_deref().is_none_or(|t| t == tenant);
     let about = cli::slo::About {
@@ -137,7 +131,8 @@ impl Counted {
         });
         let events = match since.min() {
             Some(since) => {
-                Some(Events::read(&parts.store, rules, &parts.config, &slos, since, now).await?)
+                let settled = settled.clone();
+                Some(Events::read(&parts.store, rules, &slos, settled, (since, now)).await?)
             }
             None => None,
         };

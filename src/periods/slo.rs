@@ -106,19 +106,17 @@ pub struct Events {
 }
 
 impl Events {
-    /// Reads the events of objectives: of servers that were not gone before `since`, and of probes since then.
+    /// Reads the events of objectives: of servers that were not gone before `since`, and of probes since then. `settled` is as of the same time.
     ///
     /// # Errors
     /// [`UsageError`].
     pub async fn read(
         store: &Store,
         rules: &Rules,
-        config: &Config,
         slos: &[&Slo],
-        since: Ts,
-        as_of: Ts,
+        settled: Settled,
+        (since, as_of): (Ts, Ts),
     ) -> Result<Self, UsageError> {
-        let settled = Settled::read(store, config, as_of).await?;
         let mut events = Self {
             boots: Vec::new(),
             probed: BTreeMap::new(),

@@ -79,6 +79,8 @@ struct Page {
     client: Client,
     url: Url,
     login: Option<HttpLogin>,
+    /// Whose login it is.
+    source: String,
     status: Vec<u16>,
     contains: Option<String>,
 }
@@ -98,7 +100,7 @@ impl Prober {
     /// When a CA file or a header cannot be used.
     pub fn new(conf: &config::Probes, clock: &Clock, collector: &str) -> Result<Self, SourceError> {
         let probes = conf.probes.iter().map(|p| {
-            let way = Way::new(&p.of, conf.timeout_s, clock, collector)?;
+            let way = Way::new(&p.of, conf, clock, collector)?;
             Ok((p.name.clone(), way))
         });
         Ok(Self {
@@ -262,10 +264,11 @@ impl Try {
 impl Way {
     fn new(
         of: &ProbeOf,
-        timeout_s: u32,
+        conf: &config::Probes,
         clock: &Clock,
         collector: &str,
     ) -> Result<Self, SourceError> {
+        let timeout_s = conf.timeout_s;
         Ok(match of {
             ProbeOf::Http {
                 url,
@@ -277,6 +280,7 @@ impl Way {
                 client: client(timeout_s, ca_file.as_deref(), clock)?,
                 url: url.clone(),
                 login: login.clone(),
+                source: conf.name.clone(),
                 status: status.clone(),
                 contains: contains.clone(),
             })),
@@ -290,7 +294,7 @@ impl Way {
             } => Self::Certificate(Box::new(
                 Certificate::new(address, server_name, *valid_for_s, ca_file.as_deref()).map_err(
                     |why| SourceError::Config {
-                        source_name: address.clone(),
+                        source_name: conf.name.clone(),
                         why,
                     },
                 )?,
@@ -324,8 +328,7 @@ impl Way {
 
 impl Page {
     async fn get(&self, tally: &Tally) -> Result<(), String> {
-        let host = self.url.host_str().unwrap_or_default();
-        let request = super::logged_in(&self.url, self.login.as_ref(), host).await;
+        let request = super::logged_in(&self.url, self.login.as_ref(), &self.source).await;
         let request = request.map_err(|e| e.to_string())?;
         let sent = self.client.send(&request, tally).await;
         let reply = sent.map_err(|e| e.to_string())?;
